@@ -1,0 +1,413 @@
+"""The only door to paho-mqtt: a broker session as an async context manager.
+
+paho runs on our event loop, without a thread: the loop watches its socket. Every error
+leaves as LinkError or SetupError, and a broken link ends the session, so that an
+acknowledgement can only ever go to the connection its message came from.
+"""
+
+import asyncio
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from voxtrude.errors import LinkError, SetupError
+from voxtrude.settings import Mqtt
+
+TIMEOUT = 10.0
+BURST = 256  # packets read before the loop may do something else
+RECEIVE_MAXIMUM = 4000  # messages the broker may send ahead of our acknowledgements
+BACKLOG_BYTES = 16 * 1024 * 1024  # above this we stop reading, and TCP slows the broker
+SESSION_SECONDS = 7 * 24 * 3600
+
+REFUSED = frozenset({"Not authorized", "Bad user name or password", "Banned"})
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message as the broker delivered it.
+
+    ``duplicate`` tells that the broker sent it before, on a connection that broke;
+    ``mid`` is then the same as before. ``received_at`` is seconds since 1970.
+    """
+
+    topic: str
+    payload: bytes
+    retained: bool
+    duplicate: bool
+    qos: int
+    mid: int
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker says for us, retained, when our connection breaks."""
+
+    topic: str
+    payload: bytes
+
+
+class Connection:
+    """A live session with the broker; made by ``connect``."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._loop = asyncio.get_running_loop()
+        self._socket: Any = None  # a socket or an SSL socket; paho's type is private
+        self._backlog: deque[Delivery] = deque()
+        self._backlog_bytes = 0
+        self._paused = False
+        self._closing = False
+        self._received = 0
+        self._changed = asyncio.Event()
+        self._lost: LinkError | None = None
+        self._opened: asyncio.Future[bool] = self._loop.create_future()
+        self._answers: dict[tuple[str, int], asyncio.Future[list[ReasonCode]]] = {}
+        self.session_present = False
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_publish = lambda _c, _u, mid, code, _p: self._answer("publish", mid, [code])
+        client.on_subscribe = lambda _c, _u, mid, codes, _p: self._answer("subscribe", mid, codes)
+        client.on_unsubscribe = lambda _c, _u, mid, codes, _p: self._answer(
+            "unsubscribe", mid, codes
+        )
+
+    # What services use ----------------------------------------------------------------
+
+    async def subscribe(self, *filters: str, retained_again: bool = False) -> None:
+        """Subscribe at QoS 1.
+
+        A filter that the session already had brings no retained messages again, unless
+        ``retained_again``.
+
+        Raises:
+            SetupError: The broker does not let us.
+            LinkError: The broker went away.
+        """
+        if not filters:
+            return
+        handling = (
+            SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
+            if retained_again
+            else SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+        )
+        options = SubscribeOptions(qos=1, noLocal=True, retainHandling=handling)
+        self._check_lost()
+        code, mid = self._client.subscribe([(name, options) for name in filters])
+        codes = await self._answered("subscribe", code, mid)
+        for name, answer in zip(filters, codes, strict=False):
+            if answer.is_failure:
+                raise SetupError(f"the broker does not let us subscribe to {name}: {answer}")
+
+    async def unsubscribe(self, *filters: str) -> None:
+        """Give subscriptions up."""
+        if not filters:
+            return
+        self._check_lost()
+        code, mid = self._client.unsubscribe(list(filters))
+        if mid is None:
+            raise LinkError(f"cannot unsubscribe: {code.name}")
+        await self._answered("unsubscribe", code, mid)
+
+    async def take(self, limit: int) -> list[Delivery]:
+        """Wait for a message, then return all that are there, at most ``limit``.
+
+        Raises:
+            LinkError: The broker went away; what was not acknowledged comes again.
+        """
+        while not self._backlog:
+            self._check_lost()
+            self._changed.clear()
+            await self._changed.wait()
+        self._check_lost()
+        if len(self._backlog) <= limit:
+            taken = list(self._backlog)
+            self._backlog.clear()
+            self._backlog_bytes = 0
+        else:
+            taken = [self._backlog.popleft() for _ in range(limit)]
+            self._backlog_bytes -= sum(len(delivery.payload) for delivery in taken)
+        if self._paused and self._backlog_bytes <= BACKLOG_BYTES // 2:
+            self._paused = False
+            self._loop.add_reader(self._socket, self._readable)
+        return taken
+
+    async def deliveries(self) -> AsyncIterator[Delivery]:
+        """Yield messages one by one and acknowledge each once it was handled."""
+        while True:
+            for delivery in await self.take(BURST):
+                yield delivery
+                self.acknowledge([delivery])
+
+    def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
+        """Tell the broker that these need not come again; a lost link makes it a no-op."""
+        if self._lost or self._closing:
+            return
+        for delivery in deliveries:
+            if delivery.qos:
+                self._client.ack(delivery.mid, delivery.qos)
+        self._watch_writable()
+
+    async def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False
+    ) -> None:
+        """Publish, and return once the broker has taken the message over.
+
+        Raises:
+            LinkError: The broker went away, or refused the message.
+        """
+        self._check_lost()
+        info = self._client.publish(topic, payload, qos=qos, retain=retain)
+        if qos == 0:
+            self._watch_writable()
+            return
+        for answer in await self._answered("publish", info.rc, info.mid):
+            if answer.is_failure:
+                raise LinkError(f"the broker refused a message on {topic}: {answer}")
+
+    @property
+    def waiting(self) -> int:
+        """How many messages were received and not yet taken."""
+        return len(self._backlog)
+
+    # How it lives ---------------------------------------------------------------------
+
+    async def open(self, host: str, port: int, keep_alive: int, properties: Properties) -> None:
+        """Connect and return once the broker has let us in."""
+        try:
+            await asyncio.to_thread(
+                self._client.connect,
+                host,
+                port,
+                keep_alive,
+                clean_start=self._clean,
+                properties=properties,
+            )
+        except ssl.SSLError as error:
+            raise SetupError(
+                f"the broker at {host}:{port} has no certificate that we trust: "
+                f"{error.reason or error}"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise LinkError(f"no broker at {host}:{port}: {error}") from error
+        self._socket = self._client.socket()
+        if self._socket is None:
+            raise LinkError(f"no broker at {host}:{port}: it closed the connection")
+        self._loop.add_reader(self._socket, self._readable)
+        self._watch_writable()
+        self._tick()
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                self.session_present = await self._opened
+        except TimeoutError:
+            raise LinkError(f"the broker at {host}:{port} does not answer") from None
+
+    _clean = True
+
+    def persist(self) -> None:
+        """Ask the broker to keep our subscriptions and messages while we are away."""
+        self._clean = False
+
+    async def close(self) -> None:
+        """Say goodbye, so that the broker does not publish our will."""
+        if self._socket is None:
+            return
+        self._closing = True
+        if not self._lost:
+            self._client.disconnect()
+            deadline = self._loop.time() + 1
+            while self._client.want_write() and self._loop.time() < deadline:
+                self._client.loop_write()
+                await asyncio.sleep(0)
+        self._forget_socket()
+        self._lose("closed by us")
+
+    def _tick(self) -> None:
+        """Keep the connection alive once a second."""
+        if self._lost:
+            return
+        code = self._client.loop_misc()
+        if code is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._lose(_words(code))
+            return
+        self._watch_writable()
+        self._loop.call_later(1.0, self._tick)
+
+    def _readable(self) -> None:
+        """Read what is there; paho reads one packet a call and does not say if it did."""
+        for _ in range(BURST):
+            before = self._received
+            code = self._client.loop_read()
+            if code is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self._lose(_words(code))
+                return
+            if self._received == before:
+                break
+        else:
+            # TLS may hold decrypted packets that the socket does not announce again.
+            if not self._lost and not self._paused:
+                self._loop.call_soon(self._readable)
+        if self._backlog_bytes > BACKLOG_BYTES and not self._paused and not self._lost:
+            self._paused = True
+            self._loop.remove_reader(self._socket)
+        self._watch_writable()
+
+    def _watch_writable(self) -> None:
+        if not self._lost and self._client.want_write():
+            code = self._client.loop_write()
+            if code is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self._lose(_words(code))
+            elif self._client.want_write():
+                self._loop.add_writer(self._socket, self._writable)
+
+    def _writable(self) -> None:
+        self._loop.remove_writer(self._socket)
+        self._watch_writable()
+
+    def _forget_socket(self) -> None:
+        if self._socket is not None and self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket)
+            self._loop.remove_writer(self._socket)
+
+    # What paho calls, always on our loop ------------------------------------------------
+
+    def _on_connect(
+        self, _client: Client, _data: object, flags: ConnectFlags, code: ReasonCode, _p: object
+    ) -> None:
+        if self._opened.done():
+            return
+        if not code.is_failure:
+            self._opened.set_result(flags.session_present)
+        elif str(code) in REFUSED:
+            self._opened.set_exception(
+                SetupError(f"the broker refused our user name or password: {code}")
+            )
+        else:
+            self._opened.set_exception(LinkError(f"the broker refused us: {code}"))
+
+    def _on_disconnect(
+        self, _client: Client, _data: object, _flags: DisconnectFlags, code: ReasonCode, _p: object
+    ) -> None:
+        # paho closes the socket after this call; the loop must forget it before.
+        self._forget_socket()
+        self._lose(str(code))
+
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        self._received += 1
+        self._backlog.append(
+            Delivery(
+                topic=message.topic,
+                payload=message.payload,
+                retained=message.retain,
+                duplicate=message.dup,
+                qos=message.qos,
+                mid=message.mid,
+                received_at=time.time(),
+            )
+        )
+        self._backlog_bytes += len(message.payload)
+        self._changed.set()
+
+    def _answer(self, kind: str, mid: int, codes: list[ReasonCode]) -> None:
+        self._received += 1
+        future = self._answers.pop((kind, mid), None)
+        if future and not future.done():
+            future.set_result(codes)
+
+    async def _answered(
+        self, kind: str, code: MQTTErrorCode, mid: int | None
+    ) -> list[ReasonCode]:
+        if code is not MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
+            raise LinkError(f"cannot {kind}: {_words(code)}")
+        future: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        self._answers[kind, mid] = future
+        self._watch_writable()
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                return await future
+        except TimeoutError:
+            raise LinkError(f"cannot {kind}: the broker does not answer") from None
+        finally:
+            self._answers.pop((kind, mid), None)
+
+    def _lose(self, reason: str) -> None:
+        if self._lost:
+            return
+        self._lost = LinkError(f"the broker went away: {reason}")
+        for future in (self._opened, *self._answers.values()):
+            if not future.done():
+                future.set_exception(self._lost)
+        if self._opened.done() and not self._opened.cancelled():
+            self._opened.exception()  # seen: nobody may wait for it any more
+        self._changed.set()
+
+    def _check_lost(self) -> None:
+        if self._lost:
+            raise self._lost
+
+
+@asynccontextmanager
+async def connect(
+    settings: Mqtt,
+    identifier: str,
+    *,
+    persistent: bool = False,
+    will: Will | None = None,
+    receive_maximum: int = RECEIVE_MAXIMUM,
+) -> AsyncIterator[Connection]:
+    """Open a session with the broker, MQTT 5.
+
+    Raises:
+        LinkError: The broker is not there.
+        SetupError: It refused our name or password, or its certificate.
+    """
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=identifier,
+        protocol=MQTTProtocolVersion.MQTTv5,
+        reconnect_on_failure=False,
+        manual_ack=True,
+    )
+    client.max_inflight_messages_set(0)
+    if settings.username:
+        secret = settings.password.get_secret_value() if settings.password else None
+        client.username_pw_set(settings.username, secret)
+    if settings.tls:
+        client.tls_set_context(_tls_context(settings.ca_file))
+    if will:
+        client.will_set(will.topic, will.payload, qos=1, retain=True)
+    properties = Properties(PacketTypes.CONNECT)
+    properties.ReceiveMaximum = receive_maximum
+    connection = Connection(client)
+    if persistent:
+        connection.persist()
+        properties.SessionExpiryInterval = SESSION_SECONDS
+    try:
+        await connection.open(settings.host, settings.port, settings.keep_alive, properties)
+        yield connection
+    finally:
+        await connection.close()
+
+
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    except (OSError, ssl.SSLError):
+        raise SetupError(f"VOXTRUDE_MQTT_CA_FILE: {ca_file} is no readable PEM file") from None
+
+
+def _words(code: MQTTErrorCode) -> str:
+    return code.name.removeprefix("MQTT_ERR_").replace("_", " ").lower()

@@ -1,0 +1,249 @@
+"""What we know about one printer: four levels that are never mixed up.
+
+1. ``link``       is OctoPrint's MQTT client connected to the broker?
+2. ``octoprint``  does OctoPrint itself run?
+3. ``status``     what does the printer do, and is it connected to OctoPrint?
+4. the pipeline (our own broker, ingest and database) is no part of a printer's state;
+   each service tells of itself, see ``voxtrude.topics``.
+
+Temperatures are in degrees Celsius, progress in percent from 0 to 100, heights in mm,
+times are aware and in UTC, durations are timedeltas.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Generic, NewType, TypeVar
+
+PrinterId = NewType("PrinterId", str)
+JobId = NewType("JobId", str)
+
+T = TypeVar("T")
+
+
+class Origin(StrEnum):
+    """Where a fact comes from."""
+
+    LIVE = "live"  # the printer's host has just said so
+    RETAINED = "retained"  # the broker had kept it; it may be old
+    INFERRED = "inferred"  # we concluded it from something else
+
+
+@dataclass(frozen=True, slots=True)
+class Fact(Generic[T]):
+    """One thing that we know, since when, and from what.
+
+    ``observed_at`` is on our own clock: when the printer's host said it, as far as we
+    can tell. ``host_time`` is the host's own stamp (whole seconds since 1970 on a clock
+    that may be wrong); it serves only to order one printer's facts.
+    """
+
+    value: T
+    observed_at: datetime
+    origin: Origin
+    host_time: int | None = None
+
+
+class Link(StrEnum):
+    """Whether OctoPrint's MQTT client is connected to the broker."""
+
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+
+
+class Presence(StrEnum):
+    """``Link`` after the flapping of a settings change has been waited out."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class Host(StrEnum):
+    """Whether OctoPrint runs."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+
+
+class Status(StrEnum):
+    """What the printer is doing, in our words rather than OctoPrint's."""
+
+    UNKNOWN = "unknown"
+    OFFLINE = "offline"
+    CONNECTING = "connecting"
+    IDLE = "idle"
+    UPLOADING = "uploading"  # a file goes to the printer's SD card: not a job
+    STARTING = "starting"
+    PRINTING = "printing"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    RESUMING = "resuming"
+    CANCELLING = "cancelling"
+    FINISHING = "finishing"
+    ERROR = "error"
+
+
+AWAY = frozenset({Status.UNKNOWN, Status.OFFLINE, Status.CONNECTING, Status.ERROR})
+"""The states in which no printer is connected to OctoPrint, as far as we know."""
+
+WORKING = frozenset(
+    {Status.STARTING, Status.PRINTING, Status.PAUSING, Status.PAUSED, Status.RESUMING}
+    | {Status.CANCELLING, Status.FINISHING}
+)
+"""The states of a printer that has a job."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterStatus:
+    """A status with OctoPrint's own words for it (``state_id`` and ``state_string``)."""
+
+    status: Status
+    state_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why the printer stopped working."""
+
+    text: str
+    consequence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Temperature:
+    """One heater's last reading; a target of 0 means that the heater is off.
+
+    ``current`` is false once the printer went away or the reading came from the broker's
+    memory: the number is the last we heard, not what it is now.
+    """
+
+    actual: float | None
+    target: float | None
+    observed_at: datetime
+    origin: Origin
+    host_time: int | None = None
+    current: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PrintFile:
+    """The file of a job; ``storage`` is OctoPrint's ``origin``: local, sdcard or empty."""
+
+    name: str
+    path: str
+    storage: str = ""
+    size: int | None = None
+
+
+UNKNOWN_FILE = PrintFile(name="", path="")
+
+
+class Basis(StrEnum):
+    """What a time left rests on."""
+
+    REPORTED = "reported"  # OctoPrint said so
+    ESTIMATED = "estimated"  # we computed it from progress and elapsed time
+    ANALYSIS = "analysis"  # OctoPrint's analysis of the file, before there is progress
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLeft:
+    """How long a job still takes, as of ``observed_at``."""
+
+    remaining: timedelta
+    basis: Basis
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """The job that is open. ``started_at`` is None where we came in the middle of it."""
+
+    id: JobId
+    file: PrintFile
+    opened_at: datetime
+    origin: Origin
+    started_at: datetime | None = None
+    progress: Fact[float] | None = None
+    print_time: Fact[timedelta] | None = None
+    time_left: TimeLeft | None = None
+    paused_at: datetime | None = None
+    paused_for: timedelta = timedelta()
+    ending_at: datetime | None = None  # the printer went away, its outcome is not told yet
+
+
+class Outcome(StrEnum):
+    """How a job ended."""
+
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"  # it ended, and nobody said how
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastJob:
+    """A job that ended. ``duration`` is print time without pauses, where it was told."""
+
+    id: JobId
+    file: PrintFile
+    outcome: Outcome
+    ended_at: datetime
+    origin: Origin
+    started_at: datetime | None = None
+    duration: timedelta | None = None
+    progress: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """OctoPrint's estimate for a file, from its G-code."""
+
+    path: str
+    estimate: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How far our clock is ahead of the host's: the least delay seen in two windows.
+
+    The host stamps whole seconds, and a message may have waited in a queue, so the
+    least difference is the best estimate. It is forgotten after two windows, since a
+    host without a battery clock jumps once it has found a time server.
+    """
+
+    since: datetime
+    least: float
+    least_before: float | None = None
+
+    @property
+    def offset(self) -> timedelta:
+        """What to add to the host's stamp."""
+        before = self.least_before
+        return timedelta(seconds=self.least if before is None else min(self.least, before))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrinterState:
+    """The latest fact of each kind that a printer has told us; None is "never heard"."""
+
+    printer: PrinterId
+    seen_at: datetime | None = None  # the last live message; a retained one does not count
+    clock: Clock | None = None
+    link: Fact[Link] | None = None
+    presence: Fact[Presence] | None = None
+    octoprint: Fact[Host] | None = None
+    status: Fact[PrinterStatus] | None = None
+    fault: Fact[Fault] | None = None
+    attention: Fact[str] | None = None
+    firmware: Fact[str] | None = None
+    selected: Fact[PrintFile] | None = None
+    analysis: Fact[Analysis] | None = None
+    height: Fact[float] | None = None
+    temperatures: Mapping[str, Temperature] = field(default_factory=dict)
+    metadata: tuple[tuple[str, str], ...] = ()
+    job: Job | None = None
+    last_job: PastJob | None = None

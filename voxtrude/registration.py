@@ -1,0 +1,139 @@
+"""A printer as somebody registered it: its name, its topics and its credential.
+
+A printer is known by its base topic. ``octoPrint/<printer id>/`` is the standard; any
+other base, and the plugin's topic templates where they were changed, are properties of
+the registration.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from voxtrude.credentials import Credential
+from voxtrude.errors import SetupError
+from voxtrude.printer import PrinterId
+
+STANDARD_ROOT = "octoPrint"
+PRINTER_ID = re.compile(r"prn-[0-9a-f]{16}")
+MAX_NAME = 64
+MAX_BASE = 200
+
+
+class Standing(StrEnum):
+    """How a registration stands with the broker."""
+
+    PENDING = "pending"  # stored, and not yet known to the broker
+    ACTIVE = "active"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """OctoPrint-MQTT's topic templates, relative to the base topic, with its defaults."""
+
+    event: str = "event/{event}"
+    progress: str = "progress/{progress}"
+    temperature: str = "temperature/{temp}"
+    metadata: str = "metadata/{key}"
+    last_will: str = "mqtt"
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """What stands on the machine's plate; all optional, told by its owner."""
+
+    manufacturer: str | None = None
+    model: str | None = None
+    serial_number: str | None = None
+    location: str | None = None
+    year_of_construction: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """One printer's registration; ``expires_at`` None keeps it for ever."""
+
+    id: PrinterId
+    name: str
+    base_topic: str
+    created_at: datetime
+    expires_at: datetime | None
+    templates: Templates = field(default_factory=Templates)
+    timestamp_field: str = "_timestamp"
+    identification: Identification = field(default_factory=Identification)
+    standing: Standing = Standing.PENDING
+    credential: Credential | None = None
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topic filters that hold everything this printer may say."""
+        return topic_filters(self.base_topic, self.templates)
+
+
+def new_printer_id() -> PrinterId:
+    """Make an id; it is the printer's user name at the broker, too."""
+    return PrinterId(f"prn-{secrets.token_hex(8)}")
+
+
+def standard_base(printer: PrinterId) -> str:
+    """Return the base topic of a printer that has no other."""
+    return f"{STANDARD_ROOT}/{printer}/"
+
+
+def topic_filters(base: str, templates: Templates) -> tuple[str, ...]:
+    """Return the filters under which a printer with this base publishes.
+
+    OctoPrint-MQTT glues base and template together without a separator, so a base that
+    does not end in a slash has no single subtree: then there is a filter a template.
+    """
+    if base.endswith("/"):
+        return (f"{base}#",)
+    relative = (
+        templates.event,
+        templates.progress,
+        templates.temperature,
+        templates.metadata,
+        templates.last_will,
+    )
+    return tuple(
+        "/".join("+" if "{" in level else level for level in f"{base}{template}".split("/"))
+        for template in relative
+    )
+
+
+def checked_name(name: str) -> str:
+    """Return ``name`` as it is stored.
+
+    Raises:
+        SetupError: It is empty, too long, or holds control characters.
+    """
+    name = " ".join(name.split())
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise SetupError(f"a printer's name has 1 to {MAX_NAME} printable characters")
+    return name
+
+
+def checked_base(base: str) -> str:
+    """Return ``base``, a base topic other than the standard one.
+
+    Raises:
+        SetupError: The broker or the plugin could not use it, or it is ours.
+    """
+    if not base or len(base) > MAX_BASE or not base.isprintable():
+        raise SetupError(f"a base topic has 1 to {MAX_BASE} printable characters")
+    if any(character in base for character in "+#${}") or base.startswith("/"):
+        raise SetupError("a base topic has no leading slash and none of the characters + # $ { }")
+    if not base.endswith("/"):
+        raise SetupError(
+            f"the base topic must end in a slash, as OctoPrint-MQTT adds none: {base}/"
+        )
+    if base.split("/")[0] == "voxtrude":
+        raise SetupError("base topics under voxtrude/ are taken by Voxtrude itself")
+    if base == f"{STANDARD_ROOT}/":
+        raise SetupError(
+            "octoPrint/ is the plugin's default: printers that share it mix up; "
+            "leave --base-topic out to get one of its own"
+        )
+    return base
