@@ -310,7 +310,7 @@ class Connection:
         self._backlog.append(
             Delivery(
                 topic=message.topic,
-                payload=message.payload,
+                payload=bytes(message.payload),
                 retained=message.retain,
                 duplicate=message.dup,
                 qos=message.qos,
@@ -327,9 +327,7 @@ class Connection:
         if future and not future.done():
             future.set_result(codes)
 
-    async def _answered(
-        self, kind: str, code: MQTTErrorCode, mid: int | None
-    ) -> list[ReasonCode]:
+    async def _answered(self, kind: str, code: MQTTErrorCode, mid: int | None) -> list[ReasonCode]:
         if code is not MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
             raise LinkError(f"cannot {kind}: {_words(code)}")
         future: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
@@ -347,11 +345,12 @@ class Connection:
         if self._lost:
             return
         self._lost = LinkError(f"the broker went away: {reason}")
-        for future in (self._opened, *self._answers.values()):
+        if not self._opened.done():
+            self._opened.set_exception(self._lost)
+            self._opened.exception()  # seen: nobody may wait for it any more
+        for future in self._answers.values():
             if not future.done():
                 future.set_exception(self._lost)
-        if self._opened.done() and not self._opened.cancelled():
-            self._opened.exception()  # seen: nobody may wait for it any more
         self._changed.set()
 
     def _check_lost(self) -> None:
@@ -389,7 +388,7 @@ async def connect(
         client.tls_set_context(_tls_context(settings.ca_file))
     if will:
         client.will_set(will.topic, will.payload, qos=1, retain=True)
-    properties = Properties(PacketTypes.CONNECT)
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # untyped in paho
     properties.ReceiveMaximum = receive_maximum
     connection = Connection(client)
     if persistent:

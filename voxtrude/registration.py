@@ -129,7 +129,7 @@ def checked_base(base: str) -> str:
         raise SetupError(
             f"the base topic must end in a slash, as OctoPrint-MQTT adds none: {base}/"
         )
-    if base.split("/")[0] == "voxtrude":
+    if base.startswith("voxtrude/"):
         raise SetupError("base topics under voxtrude/ are taken by Voxtrude itself")
     if base == f"{STANDARD_ROOT}/":
         raise SetupError(

@@ -1,0 +1,1 @@
+"""Listens to the printers, keeps their latest state, and announces it."""
