@@ -131,7 +131,7 @@ def _jobs(before: PrinterState, after: PrinterState) -> list[Event]:
     return events
 
 
-def _job_event(  # noqa: PLR0913, PLR0917  (an event's parts, once)
+def _job_event(
     state: PrinterState,
     kind: Happening,
     at: datetime,

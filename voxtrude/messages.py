@@ -39,6 +39,11 @@ class LinkChanged(Said):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkDoubted(Said):
+    """The broker was restarted: a connection that we knew of cannot stand any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OctoPrintStopped(Said):
     """OctoPrint shuts down on purpose."""
 
@@ -173,6 +178,7 @@ class TimePassed(Said):
 Message: TypeAlias = (
     Heard
     | LinkChanged
+    | LinkDoubted
     | OctoPrintStopped
     | OctoPrintStarted
     | StatusReported

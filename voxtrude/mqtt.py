@@ -13,9 +13,15 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.client import (
+    MQTT_CLEAN_START_FIRST_ONLY,
+    Client,
+    ConnectFlags,
+    DisconnectFlags,
+    MQTTMessage,
+)
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -87,11 +93,10 @@ class Connection:
 
     # What services use ----------------------------------------------------------------
 
-    async def subscribe(self, *filters: str, retained_again: bool = False) -> None:
+    async def subscribe(self, *filters: str) -> None:
         """Subscribe at QoS 1.
 
-        A filter that the session already had brings no retained messages again, unless
-        ``retained_again``.
+        A filter that the session already had brings no retained messages again.
 
         Raises:
             SetupError: The broker does not let us.
@@ -99,12 +104,9 @@ class Connection:
         """
         if not filters:
             return
-        handling = (
-            SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
-            if retained_again
-            else SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+        options = SubscribeOptions(
+            qos=1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
         )
-        options = SubscribeOptions(qos=1, noLocal=True, retainHandling=handling)
         self._check_lost()
         code, mid = self._client.subscribe([(name, options) for name in filters])
         codes = await self._answered("subscribe", code, mid)
@@ -122,16 +124,22 @@ class Connection:
             raise LinkError(f"cannot unsubscribe: {code.name}")
         await self._answered("unsubscribe", code, mid)
 
-    async def take(self, limit: int) -> list[Delivery]:
+    async def take(self, limit: int, patience: float | None = None) -> list[Delivery]:
         """Wait for a message, then return all that are there, at most ``limit``.
+
+        After ``patience`` seconds without one the answer is empty.
 
         Raises:
             LinkError: The broker went away; what was not acknowledged comes again.
         """
-        while not self._backlog:
-            self._check_lost()
-            self._changed.clear()
-            await self._changed.wait()
+        try:
+            async with asyncio.timeout(patience):
+                while not self._backlog:
+                    self._check_lost()
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return []
         self._check_lost()
         if len(self._backlog) <= limit:
             taken = list(self._backlog)
@@ -178,6 +186,21 @@ class Connection:
             if answer.is_failure:
                 raise LinkError(f"the broker refused a message on {topic}: {answer}")
 
+    def send(
+        self, topic: str, payload: bytes, *, retain: bool = False
+    ) -> "asyncio.Future[list[ReasonCode]]":
+        """Publish at QoS 1; the future ends when the broker has taken the message over.
+
+        It fails with LinkError when the connection breaks first. Messages and
+        acknowledgements reach the broker in the order in which they were made.
+
+        Raises:
+            LinkError: The broker went away.
+        """
+        self._check_lost()
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        return self._expect("publish", info.rc, info.mid)
+
     @property
     def waiting(self) -> int:
         """How many messages were received and not yet taken."""
@@ -185,15 +208,18 @@ class Connection:
 
     # How it lives ---------------------------------------------------------------------
 
-    async def open(self, host: str, port: int, keep_alive: int, properties: Properties) -> None:
-        """Connect and return once the broker has let us in."""
+    async def open(
+        self, host: str, port: int, keep_alive: int, properties: Properties | None
+    ) -> None:
+        """Connect and return once the broker has let us in; only MQTT 5 has properties."""
         try:
             await asyncio.to_thread(
                 self._client.connect,
                 host,
                 port,
                 keep_alive,
-                clean_start=self._clean,
+                # MQTT 3 tells in its client's settings whether the session is a clean one.
+                clean_start=self._clean if properties else MQTT_CLEAN_START_FIRST_ONLY,
                 properties=properties,
             )
         except ssl.SSLError as error:
@@ -234,6 +260,31 @@ class Connection:
                 await asyncio.sleep(0)
         self._forget_socket()
         self._lose("closed by us")
+
+    def abort(self) -> None:
+        """Break the connection without a goodbye: the broker publishes our will."""
+        if self._socket is None or self._lost:
+            return
+        self._closing = True
+        self._forget_socket()
+        self._socket.close()
+        self._lose("broken by us")
+
+    async def lost(self) -> NoReturn:
+        """Wait until the link breaks.
+
+        Raises:
+            LinkError: It did.
+        """
+        while True:
+            self._check_lost()
+            self._changed.clear()
+            await self._changed.wait()
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether the broker takes what we publish more slowly than we do."""
+        return not self._lost and self._client.want_write()
 
     def _tick(self) -> None:
         """Keep the connection alive once a second."""
@@ -327,19 +378,23 @@ class Connection:
         if future and not future.done():
             future.set_result(codes)
 
-    async def _answered(self, kind: str, code: MQTTErrorCode, mid: int | None) -> list[ReasonCode]:
+    def _expect(
+        self, kind: str, code: MQTTErrorCode, mid: int | None
+    ) -> "asyncio.Future[list[ReasonCode]]":
         if code is not MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
             raise LinkError(f"cannot {kind}: {_words(code)}")
         future: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
         self._answers[kind, mid] = future
         self._watch_writable()
+        return future
+
+    async def _answered(self, kind: str, code: MQTTErrorCode, mid: int | None) -> list[ReasonCode]:
+        future = self._expect(kind, code, mid)
         try:
             async with asyncio.timeout(TIMEOUT):
                 return await future
         except TimeoutError:
             raise LinkError(f"cannot {kind}: the broker does not answer") from None
-        finally:
-            self._answers.pop((kind, mid), None)
 
     def _lose(self, reason: str) -> None:
         if self._lost:
@@ -351,6 +406,8 @@ class Connection:
         for future in self._answers.values():
             if not future.done():
                 future.set_exception(self._lost)
+                future.exception()  # seen: who waits gets it, and nobody need wait
+        self._answers.clear()
         self._changed.set()
 
     def _check_lost(self) -> None:
@@ -366,8 +423,12 @@ async def connect(
     persistent: bool = False,
     will: Will | None = None,
     receive_maximum: int = RECEIVE_MAXIMUM,
+    legacy: bool = False,
 ) -> AsyncIterator[Connection]:
     """Open a session with the broker, MQTT 5.
+
+    With ``legacy`` it is MQTT 3.1.1, as OctoPrint speaks it: for publishers only, and
+    the session is always a clean one.
 
     Raises:
         LinkError: The broker is not there.
@@ -376,7 +437,7 @@ async def connect(
     client = Client(
         CallbackAPIVersion.VERSION2,
         client_id=identifier,
-        protocol=MQTTProtocolVersion.MQTTv5,
+        protocol=MQTTProtocolVersion.MQTTv311 if legacy else MQTTProtocolVersion.MQTTv5,
         reconnect_on_failure=False,
         manual_ack=True,
     )
@@ -388,12 +449,14 @@ async def connect(
         client.tls_set_context(_tls_context(settings.ca_file))
     if will:
         client.will_set(will.topic, will.payload, qos=1, retain=True)
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # untyped in paho
-    properties.ReceiveMaximum = receive_maximum
     connection = Connection(client)
-    if persistent:
-        connection.persist()
-        properties.SessionExpiryInterval = SESSION_SECONDS
+    properties = None
+    if not legacy:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # untyped in paho
+        properties.ReceiveMaximum = receive_maximum
+        if persistent:
+            connection.persist()
+            properties.SessionExpiryInterval = SESSION_SECONDS
     try:
         await connection.open(settings.host, settings.port, settings.keep_alive, properties)
         yield connection

@@ -9,8 +9,10 @@ import asyncio
 import contextlib
 import random
 import signal
+import sys
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+from datetime import UTC, datetime
+from typing import Any, NoReturn, TypeVar
 
 import structlog
 
@@ -24,6 +26,22 @@ EXIT_BUG = 70  # EX_SOFTWARE
 
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
+
+S = TypeVar("S")
+
+
+def utc_now() -> datetime:
+    """Return the time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def configured(load: Callable[[], S], service: str) -> S:
+    """Return the settings; a wrong one ends the process with one line that names it."""
+    try:
+        return load()
+    except SetupError as error:
+        sys.stderr.write(f"{service}: {error}\n")
+        sys.exit(EXIT_SETUP)
 
 
 class Patience:

@@ -19,7 +19,6 @@ Rule 7: what the host says tells only of the level it belongs to: a lost link do
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 from typing import TypeVar, assert_never
 
 from voxtrude import jobs
@@ -36,6 +35,7 @@ from voxtrude.messages import (
     JobResumed,
     JobStarted,
     LinkChanged,
+    LinkDoubted,
     Message,
     MetadataReported,
     OctoPrintStarted,
@@ -83,6 +83,8 @@ def evolve(state: PrinterState, message: Message) -> PrinterState:
     """Return the state after ``message``; ``state`` itself is never touched."""
     if isinstance(message, TimePassed):
         return _time_passed(state, message.received_at)
+    if isinstance(message, LinkDoubted):
+        return _link_doubted(state)
     if message.retained:
         return _remember(state, message)
     state = _heard(state, message)
@@ -194,7 +196,7 @@ def _tell(state: PrinterState, message: Message, at: datetime) -> PrinterState: 
             return jobs.resumed(state, at)
         case JobEnded():
             return _job_ended(state, message, at)
-        case TimePassed():
+        case TimePassed() | LinkDoubted():
             return state
         case _:
             assert_never(message)
@@ -276,18 +278,14 @@ def _temperature_reported(
         host_time=message.host_time,
         current=current,
     )
-    return replace(
-        state, temperatures=MappingProxyType({**state.temperatures, message.heater: reading})
-    )
+    return replace(state, temperatures={**state.temperatures, message.heater: reading})
 
 
 def _not_current(known: Mapping[str, Temperature]) -> Mapping[str, Temperature]:
     """Mark every reading as old: the retained ones are never cleared (Q5)."""
     if not any(reading.current for reading in known.values()):
         return known
-    return MappingProxyType(
-        {heater: replace(reading, current=False) for heater, reading in known.items()}
-    )
+    return {heater: replace(reading, current=False) for heater, reading in known.items()}
 
 
 def _metadata_reported(state: PrinterState, key: str, value: str | None) -> PrinterState:
@@ -414,6 +412,14 @@ def _time_passed(state: PrinterState, now: datetime) -> PrinterState:
     if job and job.ending_at and now - job.ending_at >= GRACE:
         state = jobs.closed(state, Outcome.INTERRUPTED, job.ending_at, Origin.INFERRED)
     return state
+
+
+def _link_doubted(state: PrinterState) -> PrinterState:
+    """Hold a standing connection for remembered only, until it speaks (Q12)."""
+    link = state.link
+    if link is None or link.value is not Link.CONNECTED:
+        return state
+    return replace(state, link=replace(link, origin=Origin.RETAINED))
 
 
 def waits(state: PrinterState) -> bool:

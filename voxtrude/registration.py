@@ -53,13 +53,16 @@ class Identification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """One printer's registration; ``expires_at`` None keeps it for ever."""
+    """One printer's registration.
+
+    It is forgotten when ``alive_at`` is too long ago; None keeps it for ever.
+    """
 
     id: PrinterId
     name: str
     base_topic: str
     created_at: datetime
-    expires_at: datetime | None
+    alive_at: datetime | None
     templates: Templates = field(default_factory=Templates)
     timestamp_field: str = "_timestamp"
     identification: Identification = field(default_factory=Identification)

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Any, TypeAlias, TypedDict
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from services.ingest.printer_data import PrinterData, status_of
 from voxtrude.errors import PayloadError

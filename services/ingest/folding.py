@@ -1,0 +1,185 @@
+"""The fold: deliveries → messages → states, and what has to be written. No I/O."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from services.ingest.inbox import Inbox, mark
+from services.ingest.octoprint import decode
+from services.ingest.registry import Registry, stranger_base
+from voxtrude.errors import PayloadError
+from voxtrude.events import Event, happenings
+from voxtrude.messages import LinkDoubted, Message, TimePassed
+from voxtrude.mongo.quarantine import Specimen
+from voxtrude.printer import Job, JobId, PastJob, PrinterId, PrinterState
+from voxtrude.reducer import evolve, waits
+
+MAX_STRANGERS = 100
+"""Unregistered base topics noted in one batch; who floods is not worth more."""
+
+
+class Delivery(Protocol):
+    """What the fold needs of an incoming message; ``voxtrude.mqtt.Delivery`` has it."""
+
+    @property
+    def topic(self) -> str:
+        """Where it was published."""
+
+    @property
+    def payload(self) -> bytes:
+        """What it says."""
+
+    @property
+    def retained(self) -> bool:
+        """Whether the broker had kept it."""
+
+    @property
+    def duplicate(self) -> bool:
+        """Whether the broker has sent it before."""
+
+    @property
+    def mid(self) -> int:
+        """Its packet id."""
+
+    @property
+    def received_at(self) -> float:
+        """When it came, in seconds since 1970."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one batch changed, coalesced: one state a printer, one record a job."""
+
+    number: int
+    states: dict[PrinterId, PrinterState] = field(default_factory=dict)
+    jobs: dict[JobId, tuple[PrinterId, Job | PastJob]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    specimens: list[Specimen] = field(default_factory=list)
+    strangers: dict[str, datetime] = field(default_factory=dict)
+
+
+class Fleet:
+    """The latest state of every printer, in memory.
+
+    ``fold`` takes a batch of deliveries in the order of their arrival; a message that an
+    earlier session has written is passed over.
+    """
+
+    def __init__(self, registry: Registry, inbox: Inbox) -> None:
+        self.registry = registry
+        self.inbox = inbox
+        self.states: dict[PrinterId, PrinterState] = {}
+        self.waiting: set[PrinterId] = set()
+        self._number = 0
+
+    def restore(self, state: PrinterState, applied: bytes) -> None:
+        """Take a stored state."""
+        self.states[state.printer] = state
+        self.inbox.restore(state.printer, applied)
+        if waits(state):
+            self.waiting.add(state.printer)
+
+    def forget(self, printers: Iterable[PrinterId]) -> None:
+        """Drop printers that are gone."""
+        for printer in printers:
+            self.states.pop(printer, None)
+            self.waiting.discard(printer)
+            self.inbox.forget([printer])
+
+    def fold(self, batch: Iterable[Delivery]) -> Changes:
+        """Fold a batch; return what has to be written before it is acknowledged."""
+        self._number += 1
+        changes = Changes(self._number)
+        for delivery in batch:
+            if not delivery.duplicate:
+                self.inbox.saw_fresh(changes.number)
+            registration = self.registry.owner(delivery.topic)
+            if registration is None:
+                self._note_stranger(changes, delivery)
+                continue
+            if not delivery.retained:
+                one = mark(delivery.mid, delivery.topic, delivery.payload)
+                if delivery.duplicate and self.inbox.knows(registration.id, one):
+                    continue
+                # Also where nothing follows from it: after the next message it might.
+                self.inbox.add(changes.number, registration.id, one)
+            try:
+                message = decode(
+                    registration,
+                    delivery.topic,
+                    delivery.payload,
+                    delivery.received_at,
+                    retained=delivery.retained,
+                )
+            except PayloadError as error:
+                changes.specimens.append(_specimen(registration.id, delivery, error))
+                continue
+            if message is not None:
+                self._apply(changes, message)
+        return changes
+
+    def pass_time(self, now: datetime) -> Changes:
+        """Settle what only silence can tell, for the printers that wait for it."""
+        self._number += 1
+        changes = Changes(self._number)
+        for printer in list(self.waiting):
+            self._apply(changes, TimePassed(printer=printer, received_at=now))
+        return changes
+
+    def doubt_links(self, broker_started_at: datetime, now: datetime) -> Changes:
+        """Doubt every connection that is older than the broker."""
+        self._number += 1
+        changes = Changes(self._number)
+        for state in list(self.states.values()):
+            if state.link and state.link.observed_at < broker_started_at:
+                self._apply(changes, LinkDoubted(printer=state.printer, received_at=now))
+        return changes
+
+    def _apply(self, changes: Changes, message: Message) -> None:
+        printer = message.printer
+        before = self.states.get(printer) or PrinterState(printer=printer)
+        after = evolve(before, message)
+        if after is before or after == before:
+            return
+        self.states[printer] = after
+        changes.states[printer] = after
+        if waits(after):
+            self.waiting.add(printer)
+        else:
+            self.waiting.discard(printer)
+        changes.events += happenings(before, after)
+        for job in (after.last_job, after.job):
+            if job and job not in {before.last_job, before.job} and _is_news(before, job):
+                changes.jobs[job.id] = (printer, job)
+
+    @staticmethod
+    def _note_stranger(changes: Changes, delivery: Delivery) -> None:
+        if delivery.retained:
+            return
+        base = stranger_base(delivery.topic)
+        if base and (base in changes.strangers or len(changes.strangers) < MAX_STRANGERS):
+            changes.strangers[base] = datetime.fromtimestamp(delivery.received_at, UTC)
+
+
+def _is_news(before: PrinterState, job: Job | PastJob) -> bool:
+    """Tell whether a job's record changes: its progress alone is no history."""
+    if isinstance(job, PastJob):
+        return True
+    known = before.job
+    return known is None or (known.id, known.file, known.started_at) != (
+        job.id,
+        job.file,
+        job.started_at,
+    )
+
+
+def _specimen(printer: PrinterId, delivery: Delivery, error: PayloadError) -> Specimen:
+    return Specimen(
+        at=datetime.fromtimestamp(delivery.received_at, UTC),
+        printer=printer,
+        topic=delivery.topic,
+        reason=error.reason,
+        size=len(delivery.payload),
+        sample=delivery.payload,
+    )

@@ -1,0 +1,92 @@
+"""Which topic belongs to which printer."""
+
+from collections.abc import Iterable
+
+from voxtrude.printer import PrinterId
+from voxtrude.registration import STANDARD_ROOT, Registration, Standing, topic_filters
+
+STANDARD_FILTER = f"{STANDARD_ROOT}/#"
+
+
+class Registry:
+    """The registered printers, found by the topics they publish on.
+
+    A base topic that ends in a slash is found by looking up the topic's beginnings; one
+    that does not (OctoPrint-MQTT then glues it to the template) by trying each.
+    """
+
+    def __init__(self, registrations: Iterable[Registration] = ()) -> None:
+        self._by_id: dict[PrinterId, Registration] = {}
+        self._by_base: dict[str, Registration] = {}
+        self._glued: dict[str, Registration] = {}
+        for registration in registrations:
+            self.add(registration)
+
+    def __contains__(self, printer: PrinterId) -> bool:
+        """Tell whether a printer is registered."""
+        return printer in self._by_id
+
+    def __len__(self) -> int:
+        """Return how many printers are registered."""
+        return len(self._by_id)
+
+    def __getitem__(self, printer: PrinterId) -> Registration:
+        """Return a printer's registration."""
+        return self._by_id[printer]
+
+    def get(self, printer: PrinterId) -> Registration | None:
+        """Return a printer's registration, if it has one."""
+        return self._by_id.get(printer)
+
+    def ids(self) -> set[PrinterId]:
+        """Return all printers."""
+        return set(self._by_id)
+
+    def add(self, registration: Registration) -> None:
+        """Add or replace a registration; a revoked printer is not listened to."""
+        self.remove(registration.id)
+        self._by_id[registration.id] = registration
+        if registration.standing is Standing.REVOKED:
+            return
+        base = registration.base_topic
+        (self._by_base if base.endswith("/") else self._glued)[base] = registration
+
+    def remove(self, printer: PrinterId) -> None:
+        """Forget a registration."""
+        known = self._by_id.pop(printer, None)
+        if known:
+            self._by_base.pop(known.base_topic, None)
+            self._glued.pop(known.base_topic, None)
+
+    def owner(self, topic: str) -> Registration | None:
+        """Return the printer that publishes on ``topic``; the longest base wins."""
+        end = topic.rfind("/")
+        while end >= 0:
+            found = self._by_base.get(topic[: end + 1])
+            if found:
+                return found
+            end = topic.rfind("/", 0, end)
+        for base, registration in self._glued.items():
+            if topic.startswith(base):
+                return registration
+        return None
+
+    def filters(self) -> set[str]:
+        """Return what to subscribe to: every base, and strangers under the standard root."""
+        filters = {STANDARD_FILTER}
+        for registration in (*self._by_base.values(), *self._glued.values()):
+            for name in topic_filters(registration.base_topic, registration.templates):
+                if not name.startswith(f"{STANDARD_ROOT}/"):
+                    filters.add(name)
+        return filters
+
+
+def stranger_base(topic: str) -> str | None:
+    """Guess the base topic of an unregistered printer from one of its default topics."""
+    levels = topic.split("/")
+    if levels[-1] == "mqtt":
+        return "/".join(levels[:-1]) + "/"
+    for place in range(1, len(levels) - 1):
+        if levels[place] in {"event", "temperature", "progress"} and place == len(levels) - 2:
+            return "/".join(levels[:place]) + "/"
+    return None

@@ -1,0 +1,161 @@
+"""Registrations: which printers there are, and whether the broker lets them in."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime
+
+from pydantic import TypeAdapter, ValidationError
+from pymongo import UpdateOne
+from pymongo.errors import DuplicateKeyError
+
+from voxtrude.credentials import Credential
+from voxtrude.errors import SetupError
+from voxtrude.mongo.bulk import write
+from voxtrude.mongo.client import Database, Document, translated
+from voxtrude.mongo.schema import JOBS, PRINTERS, QUARANTINE, STATES
+from voxtrude.printer import PrinterId
+from voxtrude.registration import Registration, Standing
+
+_REGISTRATION = TypeAdapter(Registration)
+
+
+class Printers:
+    """The collection of registrations."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._collection = database[PRINTERS]
+
+    async def registrations(self, alive_after: datetime | None = None) -> list[Registration]:
+        """Return all registrations, oldest first; with a moment, only those not yet expired."""
+        query: Document = (
+            {"$or": [{"alive_at": None}, {"alive_at": {"$gt": alive_after}}]} if alive_after else {}
+        )
+        with translated():
+            return [
+                _from_document(document)
+                async for document in self._collection.find(query).sort("created_at", 1)
+            ]
+
+    async def get(self, printer: PrinterId) -> Registration | None:
+        """Return one registration."""
+        with translated():
+            document = await self._collection.find_one({"_id": printer})
+        return _from_document(document) if document else None
+
+    async def find(self, name_or_id: str) -> Registration:
+        """Return the registration with this id, or with this name if only one has it.
+
+        Raises:
+            SetupError: There is none, or the name is ambiguous.
+        """
+        with translated():
+            found = [
+                _from_document(document)
+                async for document in self._collection.find(
+                    {"$or": [{"_id": name_or_id}, {"name": name_or_id}]}
+                )
+            ]
+        if not found:
+            raise SetupError(f"there is no printer {name_or_id!r}; see `voxtrude printer list`")
+        if len(found) > 1:
+            ids = ", ".join(registration.id for registration in found)
+            raise SetupError(f"{len(found)} printers are called {name_or_id!r}: say which of {ids}")
+        return found[0]
+
+    async def add(self, registration: Registration) -> None:
+        """Store a new registration.
+
+        Raises:
+            SetupError: Its base topic belongs to another printer.
+        """
+        document = asdict(registration)
+        document["_id"] = document.pop("id")
+        document["standing"] = registration.standing.value
+        with translated():
+            try:
+                await self._collection.insert_one(document)
+            except DuplicateKeyError:
+                raise SetupError(
+                    f"the base topic {registration.base_topic} belongs to another printer"
+                ) from None
+
+    async def rename(self, printer: PrinterId, name: str) -> None:
+        """Give a printer another name; its id, topics and history stay."""
+        await self._set(printer, {"name": name})
+
+    async def rotate(self, printer: PrinterId, credential: Credential) -> None:
+        """Replace a printer's secret."""
+        await self._set(printer, {"credential": asdict(credential)})
+
+    async def set_standing(self, printer: PrinterId, standing: Standing) -> None:
+        """Note how the printer stands with the broker."""
+        await self._set(printer, {"standing": standing.value})
+
+    async def remove(self, printer: PrinterId) -> None:
+        """Delete a registration and everything that was kept of the printer."""
+        with translated():
+            await self._collection.delete_one({"_id": printer})
+            await self._database[STATES].delete_one({"_id": printer})
+            await self._database[JOBS].delete_many({"printer": printer})
+            await self._database[QUARANTINE].delete_many({"printer": printer})
+
+    async def touch(self, alive: Mapping[PrinterId, datetime]) -> None:
+        """Note when each printer was last alive; a registration that is kept stays kept."""
+        await write(
+            self._collection,
+            [
+                UpdateOne(
+                    {"_id": printer, "alive_at": {"$type": "date", "$lt": at}},
+                    {"$set": {"alive_at": at}},
+                )
+                for printer, at in alive.items()
+            ],
+        )
+
+    @asynccontextmanager
+    async def changes(self) -> AsyncIterator[AsyncIterator[PrinterId]]:
+        """Follow registrations: yield the printer that was added, changed or removed.
+
+        Open it before ``registrations`` is read, and nothing is missed.
+        """
+        async with self._database.watch(PRINTERS) as stream:
+
+            async def printers() -> AsyncIterator[PrinterId]:
+                with translated():
+                    async for change in stream:
+                        if "documentKey" in change:
+                            yield PrinterId(change["documentKey"]["_id"])
+
+            yield printers()
+
+    async def _set(self, printer: PrinterId, fields: Document) -> None:
+        with translated():
+            result = await self._collection.update_one({"_id": printer}, {"$set": fields})
+        if not result.matched_count:
+            raise SetupError(f"there is no printer {printer!r}; see `voxtrude printer list`")
+
+    async def missing(self, printers: Iterable[PrinterId]) -> set[PrinterId]:
+        """Return which of these are not registered (any more)."""
+        wanted = set(printers)
+        with translated():
+            found = [
+                document["_id"]
+                async for document in self._collection.find(
+                    {"_id": {"$in": list(wanted)}}, {"_id": 1}
+                )
+            ]
+        return wanted - set(found)
+
+
+def _from_document(document: Document) -> Registration:
+    fields = {**document, "id": document["_id"]}
+    del fields["_id"]
+    try:
+        return _REGISTRATION.validate_python(fields)
+    except ValidationError as error:
+        raise SetupError(
+            f"the registration {document['_id']} in the database cannot be read "
+            f"({error.error_count()} fields); remove it or restore a backup"
+        ) from None

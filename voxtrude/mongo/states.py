@@ -1,0 +1,135 @@
+"""The latest state of each printer: one document a printer, replaced as a whole.
+
+Besides the state a document holds ``applied``: which of the broker's messages are in it
+that the broker may send again (see services.ingest.inbox). Both change in one write.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pymongo import ReplaceOne
+
+from voxtrude.mongo.bulk import Rejection, write
+from voxtrude.mongo.client import Database, Document, translated
+from voxtrude.mongo.schema import STATES
+from voxtrude.printer import Link, Origin, PrinterId, PrinterState
+
+VERSION = 1
+
+_STATE = TypeAdapter(PrinterState)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A state with the mark of what is in it."""
+
+    state: PrinterState
+    applied: bytes = b""
+
+
+class States:
+    """The collection of latest states."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._collection = database[STATES]
+
+    async def load(self, alive_after: datetime | None = None) -> dict[PrinterId, PrinterState]:
+        """Return the states of all printers heard of after ``alive_after``."""
+        return {kept.state.printer: kept.state for kept in await self.load_kept(alive_after)}
+
+    async def load_kept(self, alive_after: datetime | None = None) -> list[Kept]:
+        """Return states with their marks; one that we cannot read is left out."""
+        query: Document = (
+            {"$or": [{"alive_at": None}, {"alive_at": {"$gt": alive_after}}]} if alive_after else {}
+        )
+        with translated():
+            return [
+                kept
+                async for document in self._collection.find(query)
+                if (kept := from_document(document))
+            ]
+
+    async def get(self, printer: PrinterId) -> PrinterState | None:
+        """Return one printer's state."""
+        with translated():
+            document = await self._collection.find_one({"_id": printer})
+        kept = from_document(document) if document else None
+        return kept.state if kept else None
+
+    async def save(self, kept: Iterable[Kept]) -> list[Rejection]:
+        """Replace what is known of these printers, durably; return what cannot be stored.
+
+        Raises:
+            LinkError: The database is away; nothing or a part was written, and writing
+                the same again is harmless.
+        """
+        documents = [to_document(one) for one in kept]
+        return await write(
+            self._collection,
+            [ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in documents],
+        )
+
+    async def touch(self, now: datetime) -> None:
+        """Keep printers alive whose connection we know to stand: an idle one is silent."""
+        connected = {
+            "state.link.value": Link.CONNECTED.value,
+            "state.link.origin": {"$in": [Origin.LIVE.value, Origin.INFERRED.value]},
+        }
+        with translated():
+            await self._collection.update_many(connected, {"$max": {"alive_at": now}})
+
+    async def alive(self, after: datetime) -> dict[PrinterId, datetime]:
+        """Return which printers were alive after a moment, and when last."""
+        with translated():
+            return {
+                PrinterId(document["_id"]): document["alive_at"]
+                async for document in self._collection.find(
+                    {"alive_at": {"$gt": after}}, {"alive_at": 1}
+                )
+            }
+
+    async def forget(self, printers: Iterable[PrinterId]) -> None:
+        """Delete the states of these printers."""
+        with translated():
+            await self._collection.delete_many({"_id": {"$in": list(printers)}})
+
+    async def printers(self) -> set[PrinterId]:
+        """Return which printers have a state."""
+        with translated():
+            return {PrinterId(one) for one in await self._collection.distinct("_id")}
+
+
+def to_document(kept: Kept) -> Document:
+    """Return what is stored."""
+    state = kept.state
+    stored: dict[str, Any] = _STATE.dump_python(state, exclude_none=True)
+    del stored["printer"]
+    return {
+        "_id": state.printer,
+        "version": VERSION,
+        # None, so without an end of its own, where all we know is from the broker's memory:
+        # then it goes with its registration.
+        "alive_at": alive_at(state),
+        "applied": kept.applied,
+        "state": stored,
+    }
+
+
+def alive_at(state: PrinterState) -> datetime | None:
+    """Return when the printer last showed life: it spoke, or its connection ended."""
+    link = state.link
+    moments = [state.seen_at, link.observed_at if link and link.origin is Origin.LIVE else None]
+    return max((moment for moment in moments if moment), default=None)
+
+
+def from_document(document: Document) -> Kept | None:
+    """Read a stored state; None where it is of a version that we cannot read."""
+    try:
+        state = _STATE.validate_python({**document["state"], "printer": document["_id"]})
+    except (ValidationError, KeyError, TypeError):
+        return None
+    return Kept(state, bytes(document.get("applied", b"")))
