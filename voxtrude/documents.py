@@ -11,7 +11,7 @@ from typing import Annotated, Self, TypedDict, TypeVar
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from voxtrude.events import Event
-from voxtrude.jobs import elapsed
+from voxtrude.job_clock import elapsed
 from voxtrude.printer import (
     Basis,
     Fact,

@@ -137,8 +137,6 @@ async def connect(settings: Mongo) -> AsyncIterator[Database]:
     try:
         with translated():
             await client.admin.command("ping")
-            # The server confirms nobody's credentials with a ping.
-            await client[settings.database].command("dbStats", scale=1) if "@" in url else None
         yield Database(
             handle=cast("AsyncDatabase[Document]", client[settings.database]),
             admin=cast("AsyncDatabase[Document]", client["admin"]),

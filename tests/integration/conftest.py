@@ -1,0 +1,51 @@
+"""Real servers for the tests of this folder, each on a free port of loopback."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import pymongo
+import pytest
+
+from tests.integration.brokers import printer, site
+from tests.integration.servers import Server, free_port, mongod
+from tests.integration.stacks import Stack
+
+
+@dataclass
+class Database:
+    """The session's mongod."""
+
+    server: Server
+    url: str
+    client: pymongo.MongoClient[dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A one-node replica set, once for the session; each test uses a database of its own."""
+    port = free_port()
+    with mongod(tmp_path_factory.mktemp("mongod"), port) as server:
+        url = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
+        client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
+            url, tz_aware=True, tzinfo=UTC
+        )
+        with client:
+            yield Database(server, url, client)
+
+
+@pytest.fixture
+def stack(mongo: Database, tmp_path: Path) -> Iterator[Stack]:
+    """A rendered broker with three printers, and an empty database; no ingest yet.
+
+    The third has a base topic of its own.
+    """
+    place = site("native", tmp_path / "data", printer(), printer(), printer("hall 1/unit/"))
+    place.render()
+    with place.run() as broker:
+        name = f"test_{secrets.token_hex(6)}"
+        yield Stack(place, mongo.url, name, tmp_path, mongo.client, broker)
+        mongo.client.drop_database(name)
