@@ -132,6 +132,7 @@ def contested(registrations: Iterable[Registration]) -> frozenset[PrinterId]:
             not stem
             or stem[0] in {"", "voxtrude"}
             or stem[0].startswith("$")
+            or any(wild in level for level in stem for wild in "+#")
             or owners.get(stem, one.id) != one.id
             or inner.get(stem, one.id) != one.id
             or any(owners.get(above, one.id) != one.id for above in _above(stem))

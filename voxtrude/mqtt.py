@@ -6,6 +6,7 @@ acknowledgement can only ever go to the connection its message came from.
 """
 
 import asyncio
+import socket
 import ssl
 import time
 from collections import deque
@@ -84,6 +85,9 @@ class Connection:
         self.session_present = False
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
+        # Before paho closes a socket: the loop would take the next one with the same number
+        # for one that it watches already, and never read it.
+        client.on_socket_close = lambda _c, _u, _socket: self._forget_socket()
         client.on_message = self._on_message
         client.on_publish = lambda _c, _u, mid, code, _p: self._answer("publish", mid, [code])
         client.on_subscribe = lambda _c, _u, mid, codes, _p: self._answer("subscribe", mid, codes)
@@ -232,6 +236,8 @@ class Connection:
         self._socket = self._client.socket()
         if self._socket is None:
             raise LinkError(f"no broker at {host}:{port}: it closed the connection")
+        # Nagle would hold an answer back until the broker's delayed acknowledgement, 40 ms.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.add_reader(self._socket, self._readable)
         self._watch_writable()
         self._tick()
@@ -352,8 +358,6 @@ class Connection:
     def _on_disconnect(
         self, _client: Client, _data: object, _flags: DisconnectFlags, code: ReasonCode, _p: object
     ) -> None:
-        # paho closes the socket after this call; the loop must forget it before.
-        self._forget_socket()
         self._lose(str(code))
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:

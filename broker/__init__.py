@@ -1,0 +1,1 @@
+"""The MQTT broker: its configuration, its accounts, and the keeper that reconciles them."""
