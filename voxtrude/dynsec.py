@@ -16,7 +16,7 @@ from typing import TypeAlias
 from voxtrude.credentials import Credential
 from voxtrude.printer import PrinterId
 from voxtrude.registration import Registration, Standing
-from voxtrude.topics import EVERYTHING, service_topic
+from voxtrude.topics import BROKER_UPTIME, EVERYTHING, service_topic
 
 CONTROL = "$CONTROL/dynamic-security/v1"
 CONTROL_ANSWERS = f"{CONTROL}/response"
@@ -47,7 +47,8 @@ _CONTROL_TREE = "$CONTROL/dynamic-security/#"
 _SYSTEM = "$SYS/#"
 
 SERVICES: Mapping[str, Grant] = {
-    INGEST: Grant(publish=(EVERYTHING,), receive=("#",)),
+    # "#" holds no topic of the broker's own: since when it runs has to be said.
+    INGEST: Grant(publish=(EVERYTHING,), receive=("#", BROKER_UPTIME)),
     KEEPER: Grant(publish=(_CONTROL_TREE,), receive=(_CONTROL_TREE, _SYSTEM)),
     # Whoever adds printers. One account has one session at a time, so the keeper and the
     # registrar would cut each other off if they shared one.

@@ -11,6 +11,9 @@ STATES = f"{ROOT}/printers/+/state"
 EVENTS = f"{ROOT}/printers/+/events"
 SERVICES = f"{ROOT}/services/+"
 
+BROKER_UPTIME = "$SYS/broker/uptime"
+"""Mosquitto's own: for how many seconds it has run."""
+
 
 def state_topic(printer: PrinterId) -> str:
     """Return the retained topic that carries ``printer``'s latest document."""

@@ -9,7 +9,7 @@ import structlog
 from services.ingest.announcer import Announcer
 from services.ingest.folding import Fleet
 from services.ingest.inbox import Inbox
-from services.ingest.pipeline import UPTIME, Pipeline
+from services.ingest.pipeline import Pipeline
 from services.ingest.presence import Condition, Presence, will
 from services.ingest.registrar import follow
 from services.ingest.registry import Registry
@@ -24,6 +24,7 @@ from voxtrude.mongo.printers import Printers
 from voxtrude.mongo.states import States
 from voxtrude.printer import PrinterState
 from voxtrude.process import utc_now
+from voxtrude.topics import BROKER_UPTIME
 
 log = structlog.get_logger()
 
@@ -62,7 +63,7 @@ async def run(settings: IngestSettings, ready: Callable[[], None]) -> None:
                 )
                 await connection.subscribe(*sorted(registry.filters()))
                 with contextlib.suppress(SetupError):  # a broker of somebody else's may refuse
-                    await connection.subscribe(UPTIME)
+                    await connection.subscribe(BROKER_UPTIME)
                 presence.set(Condition.RUNNING)
                 announcer.tell(
                     {

@@ -15,14 +15,16 @@ from services.ingest.folding import Changes, Fleet
 from services.ingest.presence import Condition, Presence
 from services.ingest.store import Store
 from voxtrude.errors import LinkError
-from voxtrude.mqtt import Connection
+from voxtrude.mqtt import Connection, Delivery
 from voxtrude.process import Patience, utc_now
+from voxtrude.topics import BROKER_UPTIME
 
 log = structlog.get_logger()
 
 BATCH = 5000
 TICK = 1.0
-UPTIME = "$SYS/broker/uptime"
+ROUNDED = timedelta(seconds=2)
+"""The broker tells its uptime in whole seconds: a younger connection is not doubted."""
 
 
 class Pipeline:
@@ -44,6 +46,7 @@ class Pipeline:
         self._presence = presence
         self._clock = clock
         self._patience = Patience()
+        self._broker_known = False
 
     async def run(self) -> None:
         """Fold for as long as the connection stands.
@@ -56,12 +59,8 @@ class Pipeline:
         ticked_at = loop.time()
         while True:
             batch = await self._connection.take(BATCH, TICK if self._fleet.waiting else None)
-            system = [delivery for delivery in batch if delivery.topic.startswith("$")]
-            if system:
-                await self._broker_said(system[-1].payload)
-            changes = self._fleet.fold(
-                batch if not system else [one for one in batch if one not in system]
-            )
+            await self._broker_said(batch)
+            changes = self._fleet.fold(batch)
             await self._keep(changes)
             self._connection.acknowledge(batch)
             self._announcer.acknowledged(changes.number)
@@ -83,15 +82,26 @@ class Pipeline:
                 break
         self._announcer.tell(changes.states, changes.events)
 
-    async def _broker_said(self, uptime: bytes) -> None:
-        """Learn once a session since when the broker runs."""
-        await self._connection.unsubscribe(UPTIME)
-        try:
-            seconds = int(uptime.split()[0])
-        except (ValueError, IndexError):
+    async def _broker_said(self, batch: list[Delivery]) -> None:
+        """Learn once a session since when the broker runs.
+
+        A retained number is old, and so is the first one, zero: it may have waited in our
+        session since the broker's start.
+        """
+        if self._broker_known:
             return
+        told = [one for one in batch if one.topic == BROKER_UPTIME and not one.retained]
+        seconds = _uptime(told[-1].payload) if told else 0
+        if not seconds:
+            return
+        self._broker_known = True
+        await self._connection.unsubscribe(BROKER_UPTIME)
         now = self._clock()
-        # The broker tells it only each few seconds; a connection that is younger than
-        # the difference gets the benefit of the doubt.
-        started_at = now - timedelta(seconds=seconds + 15)
+        started_at = now - timedelta(seconds=seconds) - ROUNDED
         await self._keep(self._fleet.doubt_links(started_at, now))
+
+
+def _uptime(payload: bytes) -> int:
+    """Return the seconds of ``11 seconds``; 0 where it says something else."""
+    number, *_ = payload.split() or [b""]
+    return int(number) if number.isdigit() else 0

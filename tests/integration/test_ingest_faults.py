@@ -5,16 +5,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pymongo
 import pytest
 
+from services.ingest.pipeline import ROUNDED
 from tests.integration.brokers import printer, site
 from tests.integration.servers import free_port, mongod, mongod_binary, running, wait_until
 from tests.integration.stacks import DEADLINE, Stack, heater, temperature
 from voxtrude import topics
 from voxtrude.errors import SetupError
+from voxtrude.printer import Link, Origin
 from voxtrude.process import EXIT_SETUP
 
 pytestmark = pytest.mark.integration
@@ -40,13 +43,41 @@ async def test_a_dead_broker_is_one_line_and_its_return_another(stack: Stack) ->
     assert "Traceback" not in ingest.said
 
 
+async def test_connections_from_before_a_broker_crash_are_doubted(stack: Stack) -> None:
+    await stack.prepare()
+    ours, theirs, _ = stack.site.printers
+    with stack.ingest():
+        with stack.publisher(ours) as dies, stack.publisher(theirs) as lives:
+            for octoprint, one in ((dies, ours), (lives, theirs)):
+                octoprint.send(f"{one.base}mqtt", b"connected")
+                stack.wait_for_state(one, lambda state: state.link)
+            connected_at = datetime.now(UTC)
+            # The broker tells its age in whole seconds.
+            wait_until(lambda: datetime.now(UTC) - connected_at > 2 * ROUNDED, DEADLINE)
+            stack.broker.kill()
+        # The broker comes back; one printer never does, and no last will tells of it.
+        with stack.site.run(), stack.publisher(theirs) as lives:
+            lives.send(f"{theirs.base}mqtt", b"connected")
+            doubted = stack.wait_for_state(  # it says so each 10 s
+                ours, lambda state: state.link and state.link.origin is Origin.RETAINED
+            )
+            assert doubted.link is not None
+            assert doubted.link.value is Link.CONNECTED
+            alive = stack.state(theirs)
+            assert alive is not None
+            assert alive.link is not None
+            assert alive.link.origin is Origin.LIVE
+
+
 @pytest.fixture
 def own(stack: Stack, tmp_path: Path) -> Iterator[tuple[Stack, Path, int]]:
     """A stack whose database is its own, so that a test may end it."""
     data, port = tmp_path / "mongod", free_port()
     data.mkdir()
     url = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
-    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(url, tz_aware=True)
+    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
+        url, tz_aware=True, serverSelectionTimeoutMS=2000
+    )
     with client:
         yield replace(stack, url=url, client=client), data, port
 

@@ -187,7 +187,7 @@ def test_services_do_what_they_are_for_and_no_more() -> None:
 
     control = "$CONTROL/dynamic-security/#"
     assert found == {
-        "ingest": hears("#") | says("voxtrude/v1/#"),
+        "ingest": hears("#", "$SYS/broker/uptime") | says("voxtrude/v1/#"),
         "keeper": hears(control, "$SYS/#") | says(control),
         "registrar": hears(control) | says(control),
         "bridge": hears("voxtrude/v1/#") | says("voxtrude/v1/services/opcua_bridge"),
