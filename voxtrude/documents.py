@@ -6,6 +6,7 @@ ISO 8601 in UTC, durations are seconds, temperatures degrees Celsius, progress p
 """
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Self, TypedDict, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
@@ -249,12 +250,20 @@ class EventDocument(_Document):
         )
 
 
+class Condition(StrEnum):
+    """How one of our own services is."""
+
+    RUNNING = "running"
+    STALLED = "stalled"  # the database is away: printers are heard, and nothing is stored
+    STOPPED = "stopped"
+
+
 class ServiceDocument(_Document):
     """Whether one of our own services runs: retained, and its last will."""
 
     version: int = VERSION
     service: str
-    state: str
+    state: Condition
     since: datetime
     release: str
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from voxtrude.jobs import finished
 from voxtrude.printer import (
     AWAY,
     Fact,
     JobId,
+    Origin,
     Outcome,
     Presence,
     PrinterId,
@@ -80,8 +82,8 @@ def happenings(before: PrinterState, after: PrinterState) -> list[Event]:
 def _presence(before: PrinterState, after: PrinterState) -> list[Event]:
     fact = after.presence
     known = before.presence.value if before.presence else None
-    if fact is None or fact.value is known:
-        return []
+    if fact is None or fact.value is known or (known is None and fact.value is Presence.OFFLINE):
+        return []  # who was never there has not gone
     kind = Happening.ONLINE if fact.value is Presence.ONLINE else Happening.OFFLINE
     return [Event(printer=after.printer, kind=kind, level=Level.OCTOPRINT, at=fact.observed_at)]
 
@@ -94,7 +96,7 @@ def _printer(before: PrinterState, after: PrinterState) -> list[Event]:
         events.append(
             Event(printer=after.printer, kind=kind, level=Level.PRINTER, at=fact.observed_at)
         )
-    if after.fault and before.fault is None:
+    if after.fault and (before.fault is None or before.fault.value.text != after.fault.value.text):
         events.append(
             Event(
                 printer=after.printer,
@@ -109,20 +111,20 @@ def _printer(before: PrinterState, after: PrinterState) -> list[Event]:
 
 def _at_hand(status: Fact[PrinterStatus] | None) -> bool | None:
     """Tell whether OctoPrint holds a printer; None where it is on its way or not known."""
-    if status is None or status.value.status in {Status.UNKNOWN, Status.CONNECTING}:
+    if status is None or status.origin is Origin.RETAINED:
+        return None
+    if status.value.status in {Status.UNKNOWN, Status.CONNECTING}:
         return None
     return status.value.status not in AWAY
 
 
 def _jobs(before: PrinterState, after: PrinterState) -> list[Event]:
     events: list[Event] = []
-    last, known = after.last_job, before.last_job
-    if last and (known is None or (last.id, last.outcome) != (known.id, known.outcome)):
-        events.append(
-            _job_event(
-                after, OF_OUTCOME[last.outcome], last.ended_at, last.id, last.file, last.error
-            )
-        )
+    known = before.last_job
+    for past in finished(before, after):
+        if known is None or (past.id, past.outcome) != (known.id, known.outcome):
+            kind = OF_OUTCOME[past.outcome]
+            events.append(_job_event(after, kind, past.ended_at, past.id, past.file, past.error))
     job = after.job
     if job and (before.job is None or before.job.id != job.id):
         events.append(

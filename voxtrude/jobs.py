@@ -2,16 +2,17 @@
 
 OctoPrint tells of one job in many ways and forgets some of them: one cancelled job is
 told by two events, and a job whose printer is unplugged while paused by none. The table
-of all cases is in docs/topics.md.
+of all cases is in docs/octoprint.md.
 """
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from voxtrude.messages import Details, JobEnded, ProgressReported
+from voxtrude import job_clock
+from voxtrude.messages import JobEnded, ProgressReported
 from voxtrude.printer import (
     UNKNOWN_FILE,
-    Basis,
+    WORKING,
     Fact,
     Job,
     JobId,
@@ -20,7 +21,7 @@ from voxtrude.printer import (
     PastJob,
     PrinterState,
     PrintFile,
-    TimeLeft,
+    Status,
 )
 
 SAME_END = timedelta(seconds=10)
@@ -32,7 +33,23 @@ LATE_PROGRESS = timedelta(seconds=10)
 LATE_END = timedelta(minutes=5)
 """An end may be told this long after the printer went away: OctoPrint waits 180 s for one."""
 
-DONE = 100.0
+REMEMBERED = 16
+"""So many starts and ends are known again when they are told again."""
+
+ALIVE = WORKING - {Status.STARTING}
+"""The states that tell of the job that runs; STARTING may tell of the next one."""
+
+
+def is_told(state: PrinterState, what: str, host_time: int | None) -> bool:
+    """Tell whether ``what``, a beginning or an end, was told before (rule 5)."""
+    return host_time is not None and f"{what} {host_time}" in state.told
+
+
+def noted(state: PrinterState, what: str, host_time: int | None) -> PrinterState:
+    """Remember that ``what`` was told; without a stamp it cannot be known again."""
+    if host_time is None:
+        return state
+    return replace(state, told=(*state.told, f"{what} {host_time}")[-REMEMBERED:])
 
 
 def started(
@@ -40,12 +57,12 @@ def started(
 ) -> PrinterState:
     """Open the job that ``file`` started, unless we know it; an open one was interrupted."""
     stamp = host_time if host_time is not None else int(at.timestamp())
-    job_id = JobId(f"{state.printer}.{stamp}")
-    if (state.job and state.job.id == job_id) or (state.last_job and state.last_job.id == job_id):
+    if is_told(state, "start", stamp):
         return state
+    state = noted(state, "start", stamp)
     state = closed(state, Outcome.INTERRUPTED, lost_at(state, at), Origin.INFERRED)
     job = Job(
-        id=job_id,
+        id=JobId(f"{state.printer}.{stamp}"),
         file=file,
         opened_at=at,
         origin=Origin.LIVE,
@@ -54,9 +71,11 @@ def started(
     )
     return replace(
         state,
-        job=replace(job, time_left=_time_left(state, job, None, at)),
-        height=None,
+        job=replace(job, time_left=job_clock.time_left(state, job, None, at)),
+        fault=None,
         attention=None,
+        height=None,
+        height_before=None,
     )
 
 
@@ -83,28 +102,36 @@ def progressed(state: PrinterState, message: ProgressReported, at: datetime) -> 
         return state
     details = message.details
     percent = float(message.percent)
-    file = job.file
+    file, print_time, started_at = job.file, job.print_time, job.started_at
     if details:
         if details.completion is not None:
             percent = details.completion
         if details.file and (job.origin is Origin.INFERRED or not file.path):
             file = details.file
-    job = replace(job, file=file, progress=Fact(percent, at, Origin.LIVE, message.host_time))
-    if details and details.print_time is not None:
-        print_time = Fact(details.print_time, at, Origin.LIVE, message.host_time)
-        started_at = job.started_at or at - details.print_time
-        job = replace(job, print_time=print_time, started_at=started_at)
-    return replace(state, job=replace(job, time_left=_time_left(state, job, details, at)))
+        if details.print_time is not None:
+            print_time = Fact(details.print_time, at, Origin.LIVE, message.host_time)
+            started_at = started_at or at - details.print_time
+    job = replace(
+        job,
+        file=file,
+        progress=Fact(percent, at, Origin.LIVE, message.host_time),
+        print_time=print_time,
+        started_at=started_at,
+        unheard_since=None,
+    )
+    return replace(state, job=replace(job, time_left=job_clock.time_left(state, job, details, at)))
 
 
 def paused(state: PrinterState, at: datetime, percent: float | None) -> PrinterState:
-    """Stop the open job's clock."""
+    """Stop the open job's clock: what it still takes stays as it is until it goes on."""
     job = state.job
     if job is None:
         return state
     if percent is not None and job.progress and job.progress.value < percent:
         job = replace(job, progress=Fact(percent, at, Origin.LIVE))
-    return replace(state, job=replace(job, paused_at=job.paused_at or at))
+    if job.paused_at is None:
+        job = job_clock.stopped(job, at)
+    return replace(state, job=replace(job, unheard_since=None))
 
 
 def resumed(state: PrinterState, at: datetime) -> PrinterState:
@@ -112,65 +139,94 @@ def resumed(state: PrinterState, at: datetime) -> PrinterState:
     job = state.job
     if job is None or job.paused_at is None:
         return state
-    pause = max(at - job.paused_at, timedelta())
-    return replace(state, job=replace(job, paused_at=None, paused_for=job.paused_for + pause))
+    return replace(state, job=replace(job_clock.restarted(job, at), unheard_since=None))
 
 
 def ending(state: PrinterState, at: datetime) -> PrinterState:
     """Note that the open job has lost its printer; its outcome may still be told (Q14)."""
-    if state.job is None or state.job.ending_at:
+    job = state.job
+    if job is None or job.ending_at:
         return state
-    return replace(state, job=replace(state.job, ending_at=at))
+    return replace(state, job=replace(job, ending_at=job.unheard_since or at))
+
+
+def unheard(state: PrinterState, at: datetime | None = None) -> PrinterState:
+    """Note that the link was lost, at ``at`` or unseen: the job may end and not be told to."""
+    job = state.job
+    if job is None or job.unheard_since:
+        return state
+    return replace(state, job=replace(job, unheard_since=at or lost_at(state, job.opened_at)))
 
 
 def going_on(state: PrinterState) -> PrinterState:
     """Note that the open job did not lose its printer after all."""
-    if state.job is None or state.job.ending_at is None:
+    job = state.job
+    if job is None or not (job.ending_at or job.unheard_since):
         return state
-    return replace(state, job=replace(state.job, ending_at=None))
+    return replace(state, job=replace(job, ending_at=None, unheard_since=None))
 
 
 def ended(state: PrinterState, message: JobEnded, at: datetime) -> PrinterState:
-    """Close the job that OctoPrint says has ended."""
+    """Close the job that OctoPrint says has ended, unless that was told before."""
+    if is_told(state, "end", message.host_time):
+        return state
+    state = noted(state, "end", message.host_time)
     job, last = state.job, state.last_job
-    if job:
-        progress = DONE if message.outcome is Outcome.DONE else message.percent
-        file = message.file if message.file.path else job.file
-        # The end says less about a file than the start: it has no size on an SD card.
-        size = file.size if file.size is not None else job.file.size
-        past = replace(
-            _past(job, message.outcome, at, Origin.LIVE),
-            file=replace(file, size=size),
-            duration=message.duration if message.duration is not None else elapsed(job, at),
-            error=message.error,
-        )
-        if progress is not None:
-            past = replace(past, progress=progress)
+    if job and _may_be_of(job, message.file):
+        past = _told(_past(job, message.outcome, at, Origin.LIVE), message)
         return replace(state, job=None, last_job=past)
     if last and last.file.path == message.file.path:
         if last.outcome is Outcome.INTERRUPTED and at - last.ended_at <= LATE_END:
             # We gave up too early: the outcome has been told after all.
-            told = replace(
-                last,
-                outcome=message.outcome,
-                ended_at=at,
-                origin=Origin.LIVE,
-                duration=message.duration or last.duration,
-                error=message.error,
-            )
-            return replace(state, last_job=told)
+            past = replace(last, outcome=message.outcome, ended_at=at, origin=Origin.LIVE)
+            return replace(state, last_job=_told(past, message))
         if abs(at - last.ended_at) <= SAME_END:
             return state
-    return replace(state, last_job=_unseen(state, message, at))
+    # OctoPrint has one job at a time: if this is not the open one, that has ended unseen.
+    return replace(state, job=None, last_job=_unseen(state, message, at))
+
+
+def _may_be_of(job: Job, file: PrintFile) -> bool:
+    """Tell whether an end of ``file`` can be the job's; a guessed file may be wrong (Q1)."""
+    known = job.file.path
+    return job.origin is Origin.INFERRED or not known or not file.path or known == file.path
+
+
+def _told(past: PastJob, message: JobEnded) -> PastJob:
+    """Put what the end itself says over what we had of the job."""
+    percent = job_clock.DONE if message.outcome is Outcome.DONE else message.percent
+    file = message.file if message.file.path else past.file
+    # The end may say less of a file than the start did.
+    size = file.size if file.size is not None else past.file.size
+    return replace(
+        past,
+        file=replace(file, size=size),
+        duration=past.duration if message.duration is None else message.duration,
+        progress=past.progress if percent is None else percent,
+        error=message.error,
+    )
+
+
+def finished(before: PrinterState, after: PrinterState) -> list[PastJob]:
+    """Return the jobs that ended from ``before`` to ``after``, oldest first.
+
+    A job whose outcome was told late is among them again, with the same id.
+    """
+    past: list[PastJob] = []
+    job, last = before.job, after.last_job
+    if job and not any(known and known.id == job.id for known in (after.job, last)):
+        at = lost_at(before, job.opened_at)
+        past.append(_past(job, Outcome.INTERRUPTED, at, Origin.INFERRED))
+    if last and last != before.last_job:
+        past.append(last)
+    return past
 
 
 def closed(state: PrinterState, outcome: Outcome, at: datetime, origin: Origin) -> PrinterState:
     """Close the open job, if there is one, without an event that says so."""
-    job = state.job
-    if job is None:
+    if state.job is None:
         return state
-    past = replace(_past(job, outcome, at, origin), duration=elapsed(job, at))
-    return replace(state, job=None, last_job=past)
+    return replace(state, job=None, last_job=_past(state.job, outcome, at, origin))
 
 
 def just_ended(state: PrinterState, at: datetime) -> bool:
@@ -179,28 +235,16 @@ def just_ended(state: PrinterState, at: datetime) -> bool:
 
 
 def lost_at(state: PrinterState, at: datetime) -> datetime:
-    """Return when an open job was last known to run, where the next one has begun at ``at``."""
-    job = state.job
+    """Return when an open job was last known to run, or ``at`` where there is none."""
+    job, status = state.job, state.status
     if job is None:
         return at
-    if job.ending_at:
-        return job.ending_at
+    if job.ending_at or job.unheard_since:
+        return job.ending_at or job.unheard_since or at
     told = [job.opened_at, job.paused_at, job.progress.observed_at if job.progress else None]
-    if state.status:
-        told.append(state.status.observed_at)
-    # The newest sign of life of this job that is older than what ended it.
-    return max(moment for moment in told if moment is not None and moment <= at)
-
-
-def elapsed(job: Job, at: datetime) -> timedelta | None:
-    """Return how long a job has printed at ``at``, without its pauses."""
-    if job.print_time:
-        since = timedelta() if job.paused_at else max(at - job.print_time.observed_at, timedelta())
-        return job.print_time.value + since
-    if job.started_at is None:
-        return None
-    pause = max(at - job.paused_at, timedelta()) if job.paused_at else timedelta()
-    return max(at - job.started_at - job.paused_for - pause, timedelta())
+    if status and status.value.status in ALIVE:
+        told.append(status.observed_at)
+    return max(moment for moment in told if moment is not None)
 
 
 def _past(job: Job, outcome: Outcome, at: datetime, origin: Origin) -> PastJob:
@@ -211,40 +255,22 @@ def _past(job: Job, outcome: Outcome, at: datetime, origin: Origin) -> PastJob:
         ended_at=at,
         origin=origin,
         started_at=job.started_at,
+        duration=job_clock.elapsed(job, at),
         progress=job.progress.value if job.progress else None,
     )
 
 
 def _unseen(state: PrinterState, message: JobEnded, at: datetime) -> PastJob:
     """Make a record of a job of which we have heard only the end."""
-    duration = message.duration or timedelta()
     stamp = message.host_time if message.host_time is not None else int(at.timestamp())
     return PastJob(
-        id=JobId(f"{state.printer}.{stamp - int(duration.total_seconds())}e"),
+        id=JobId(f"{state.printer}.{stamp}e"),
         file=message.file,
         outcome=message.outcome,
         ended_at=at,
         origin=Origin.LIVE,
-        started_at=at - duration if message.duration is not None else None,
+        started_at=None if message.duration is None else at - message.duration,
         duration=message.duration,
-        progress=DONE if message.outcome is Outcome.DONE else message.percent,
+        progress=job_clock.DONE if message.outcome is Outcome.DONE else message.percent,
         error=message.error,
     )
-
-
-def _time_left(
-    state: PrinterState, job: Job, details: Details | None, at: datetime
-) -> TimeLeft | None:
-    """Say how long the job still takes, from the best source there is, or None."""
-    if details and details.time_left is not None:
-        return TimeLeft(details.time_left, Basis.REPORTED, at)
-    percent = job.progress.value if job.progress else 0.0
-    spent = elapsed(job, at)
-    if percent >= 1 and spent is not None:
-        return TimeLeft(spent * ((DONE - percent) / percent), Basis.ESTIMATED, at)
-    estimate = details.estimate if details else None
-    if estimate is None and state.analysis and state.analysis.value.path == job.file.path:
-        estimate = state.analysis.value.estimate
-    if estimate is not None and spent is not None:
-        return TimeLeft(max(estimate - spent, timedelta()), Basis.ANALYSIS, at)
-    return None

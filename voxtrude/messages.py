@@ -50,7 +50,9 @@ class OctoPrintStopped(Said):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OctoPrintStarted(Said):
-    """OctoPrint is a new process: it has no job, and its state is not told yet."""
+    """OctoPrint is a new process: it has no job, and ``status`` is known only if it says so."""
+
+    status: PrinterStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

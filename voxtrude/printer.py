@@ -172,6 +172,7 @@ class Job:
     paused_at: datetime | None = None
     paused_for: timedelta = timedelta()
     ending_at: datetime | None = None  # the printer went away, its outcome is not told yet
+    unheard_since: datetime | None = None  # the link was lost, and it is not told to go on since
 
 
 class Outcome(StrEnum):
@@ -218,12 +219,13 @@ class Clock:
     since: datetime
     least: float
     least_before: float | None = None
+    told: int | None = None  # the host's newest stamp: where it goes back far, its clock jumped
 
     @property
-    def offset(self) -> timedelta:
-        """What to add to the host's stamp."""
+    def offset(self) -> float:
+        """How many seconds to add to the host's stamp."""
         before = self.least_before
-        return timedelta(seconds=self.least if before is None else min(self.least, before))
+        return self.least if before is None else min(self.least, before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +245,11 @@ class PrinterState:
     selected: Fact[PrintFile] | None = None
     analysis: Fact[Analysis] | None = None
     height: Fact[float] | None = None
+    height_before: Fact[float] | None = None  # where the last move of Z came from
     temperatures: Mapping[str, Temperature] = field(default_factory=dict)
     metadata: tuple[tuple[str, str], ...] = ()
     job: Job | None = None
     last_job: PastJob | None = None
+    told: tuple[
+        str, ...
+    ] = ()  # the newest beginnings and ends, to know them again when redelivered

@@ -8,8 +8,9 @@ most often a misspelt one.
 import difflib
 import os
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -20,6 +21,7 @@ from pydantic_settings import (
 )
 
 from voxtrude.errors import SetupError
+from voxtrude.retention import Retention
 
 PREFIX = "VOXTRUDE_"
 FILE_SUFFIX = "_FILE"
@@ -49,6 +51,28 @@ class Mongo(Group):
     url: SecretStr = SecretStr("mongodb://127.0.0.1:27017")
     database: str = Field("voxtrude", pattern=r"^[A-Za-z0-9_-]{1,63}$")
     driver: Literal["motor", "pymongo"] = "motor"
+
+
+Lasting = Annotated[timedelta, Field(gt=timedelta())]
+
+
+class Keep(Group):
+    """VOXTRUDE_KEEP_*: for how long, as ISO 8601 durations (P10D) or seconds."""
+
+    printers: Lasting = Retention().printers
+    jobs: Lasting = Retention().jobs
+    quarantine: Lasting = Retention().quarantine
+    unknown: Lasting = Retention().unknown
+
+    def retention(self) -> Retention:
+        """Return the same for the store."""
+        return Retention(self.printers, self.jobs, self.quarantine, self.unknown)
+
+
+class Announce(Group):
+    """VOXTRUDE_ANNOUNCE_*: how often other services hear of one printer, at the most."""
+
+    interval: float = Field(0.2, ge=0, le=60, description="seconds")
 
 
 class Log(Group):
@@ -125,6 +149,17 @@ def names(settings: type[BaseModel], prefix: str = PREFIX) -> Iterator[str]:
             yield from names(kind, f"{prefix}{name.upper()}_")
         else:
             yield f"{prefix}{name.upper()}"
+
+
+def given(*prefixes: str) -> dict[str, str]:
+    """Return our environment's settings that begin with ``VOXTRUDE_<prefix>``, for a child."""
+    wanted = tuple(PREFIX + prefix for prefix in prefixes)
+    return {name: value for name, value in os.environ.items() if name.startswith(wanted)}
+
+
+def foreign() -> dict[str, str]:
+    """Return our environment without any setting: a child does not know those of another."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
 
 
 def _values(environment: Mapping[str, str], known: set[str]) -> dict[str, str]:

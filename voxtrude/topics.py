@@ -11,6 +11,9 @@ STATES = f"{ROOT}/printers/+/state"
 EVENTS = f"{ROOT}/printers/+/events"
 SERVICES = f"{ROOT}/services/+"
 
+INGEST = "ingest"
+"""The service whose presence tells whether the pipeline works."""
+
 BROKER_UPTIME = "$SYS/broker/uptime"
 """Mosquitto's own: for how many seconds it has run."""
 

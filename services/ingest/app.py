@@ -10,13 +10,14 @@ from services.ingest.announcer import Announcer
 from services.ingest.folding import Fleet
 from services.ingest.inbox import Inbox
 from services.ingest.pipeline import Pipeline
-from services.ingest.presence import Condition, Presence, will
+from services.ingest.presence import Presence, will
 from services.ingest.registrar import follow
 from services.ingest.registry import Registry
 from services.ingest.settings import IngestSettings
 from services.ingest.store import Store
 from services.ingest.upkeep import Upkeep
 from voxtrude import mqtt
+from voxtrude.documents import Condition
 from voxtrude.errors import SetupError
 from voxtrude.mongo import client, schema
 from voxtrude.mongo.meta import Announced

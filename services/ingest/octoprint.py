@@ -43,6 +43,7 @@ from voxtrude.printer import Fault, Outcome, PrinterId, PrintFile
 from voxtrude.registration import Registration, Templates
 
 MAX_PAYLOAD = 65_536
+MAX_TOPIC = 256  # after the base; what is longer is none of the plugin's
 MAX_STAMP = 1 << 40  # seconds; far beyond every date that a computer can hold
 HEATER = re.compile(r"[A-Za-z0-9_-]{1,32}")
 MAX_KEY = 64
@@ -157,7 +158,10 @@ Body: TypeAlias = Mapping[str, Any]  # a JSON object, before it was validated
 
 def heading(registration: Registration, topic: str) -> Heading | None:
     """Return what ``topic`` is to the printer, or None where it is none of the plugin's."""
-    return _heading(registration.templates, topic[len(registration.base_topic) :])
+    base = registration.base_topic
+    if len(topic) - len(base) > MAX_TOPIC or not topic.startswith(base):
+        return None
+    return _heading(registration.templates, topic[len(base) :])
 
 
 def decode(
@@ -192,7 +196,7 @@ def decode(
         return _metadata(topic, told.name, payload, stamp)
     read = _READERS.get((told.kind, told.name if told.kind == Kind.EVENT else ""))
     if read is None or (told.kind == Kind.PROGRESS and told.name != "printing"):
-        return None if retained else Heard(**stamp)
+        return None if retained else _heard(payload, stamp, registration.timestamp_field)
     body = _object(topic, payload)
     stamp["host_time"] = _host_time(topic, body, registration.timestamp_field)
     try:
@@ -218,11 +222,24 @@ def _object(topic: str, payload: bytes) -> dict[str, Any]:
 
 def _host_time(topic: str, body: Body, name: str) -> int | None:
     value = body.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < MAX_STAMP:
-        raise PayloadError(topic, f"{name}: no whole number of seconds since 1970")
-    return value
+    if value is None or _is_stamp(value):
+        return value
+    raise PayloadError(topic, f"{name}: no whole number of seconds since 1970")
+
+
+def _is_stamp(value: object) -> bool:
+    return type(value) is int and 0 <= value < MAX_STAMP
+
+
+def _heard(payload: bytes, stamp: Stamp, name: str) -> Message:
+    """Read of what we do not follow only when it was said, if it says so."""
+    try:
+        body = from_json(payload, allow_inf_nan=False)
+    except ValueError:
+        return Heard(**stamp)
+    value = body.get(name) if isinstance(body, dict) else None
+    stamp["host_time"] = value if _is_stamp(value) else None
+    return Heard(**stamp)
 
 
 def _last_will(topic: str, payload: bytes, stamp: Stamp) -> Message | None:
@@ -258,14 +275,10 @@ def _temperature(heater: str, body: Body, stamp: Stamp) -> Message:
 
 def _progress(_name: str, body: Body, stamp: Stamp) -> Message:
     said = _Progress.model_validate(body)
-    if not said.path and not said.progress and not _has_job(said.printer_data):
-        return OctoPrintStarted(**stamp)  # once a process (Q3)
     details = said.printer_data.details() if said.printer_data else None
+    if not said.path and not said.progress and not (details and details.file):
+        return OctoPrintStarted(**stamp, status=details.status if details else None)  # once (Q3)
     return ProgressReported(**stamp, path=said.path, percent=said.progress, details=details)
-
-
-def _has_job(data: PrinterData | None) -> bool:
-    return bool(data and data.job.file.path)
 
 
 def _state(_name: str, body: Body, stamp: Stamp) -> Message:
@@ -324,7 +337,7 @@ def _ended(name: str, body: Body, stamp: Stamp) -> Message:
         file=said.file(),
         duration=None if said.time is None else timedelta(seconds=said.time),
         percent=percent,
-        error=error,
+        error=error or None,  # a user who disconnects the printer has no error to tell
     )
 
 
@@ -371,16 +384,16 @@ def _heading(templates: Templates, relative: str) -> Heading | None:
 
 @lru_cache(maxsize=256)
 def _patterns(templates: Templates) -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple(
-        (_pattern(template), kind)
-        for template, kind in (
-            (templates.temperature, Kind.TEMPERATURE),
-            (templates.event, Kind.EVENT),
-            (templates.progress, Kind.PROGRESS),
-            (templates.last_will, Kind.LAST_WILL),
-            (templates.metadata, Kind.METADATA),
-        )
+    kinds = (
+        (templates.temperature, Kind.TEMPERATURE),
+        (templates.event, Kind.EVENT),
+        (templates.progress, Kind.PROGRESS),
+        (templates.last_will, Kind.LAST_WILL),
+        (templates.metadata, Kind.METADATA),
     )
+    # The most literal one first: a bare {temp} would take every topic.
+    ordered = sorted(kinds, key=lambda row: -len(re.sub(r"\{[^}]*\}", "", row[0])))
+    return tuple((_pattern(template), kind) for template, kind in ordered)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

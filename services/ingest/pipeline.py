@@ -12,8 +12,9 @@ import structlog
 
 from services.ingest.announcer import Announcer
 from services.ingest.folding import Changes, Fleet
-from services.ingest.presence import Condition, Presence
+from services.ingest.presence import Presence
 from services.ingest.store import Store
+from voxtrude.documents import Condition
 from voxtrude.errors import LinkError
 from voxtrude.mqtt import Connection, Delivery
 from voxtrude.process import Patience, utc_now

@@ -4,29 +4,19 @@ The last will says "stopped" for us, so that nobody takes old states for current
 """
 
 from datetime import datetime
-from enum import StrEnum
 
 from voxtrude import __version__
-from voxtrude.documents import ServiceDocument
+from voxtrude.documents import Condition, ServiceDocument
 from voxtrude.errors import LinkError
 from voxtrude.mqtt import Connection, Will
-from voxtrude.topics import service_topic
+from voxtrude.topics import INGEST, service_topic
 
-SERVICE = "ingest"
-TOPIC = service_topic(SERVICE)
-
-
-class Condition(StrEnum):
-    """How the pipeline is."""
-
-    RUNNING = "running"
-    STALLED = "stalled"  # the database is away: printers are heard, and nothing is stored
-    STOPPED = "stopped"
+TOPIC = service_topic(INGEST)
 
 
 def document(condition: Condition, since: datetime) -> bytes:
     """Return what is published."""
-    told = ServiceDocument(service=SERVICE, state=condition, since=since, release=__version__)
+    told = ServiceDocument(service=INGEST, state=condition, since=since, release=__version__)
     return told.model_dump_json().encode()
 
 

@@ -72,7 +72,8 @@ class _Part(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True)
 
 
-_Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+# Estimators are plugins, too: less than nothing left is nothing left.
+_Seconds = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 
 
 class _State(_Part):
@@ -129,4 +130,4 @@ class PrinterData(_Part):
 
 
 def _duration(seconds: float | None) -> timedelta | None:
-    return None if seconds is None else timedelta(seconds=seconds)
+    return None if seconds is None else timedelta(seconds=max(seconds, 0.0))

@@ -9,10 +9,10 @@ from voxtrude.mongo.client import Database
 from voxtrude.mongo.meta import Announced, Heartbeat
 from voxtrude.mongo.printers import Printers
 from voxtrude.mongo.quarantine import Quarantine
-from voxtrude.mongo.schema import Retention
 from voxtrude.mongo.states import States
 from voxtrude.mongo.unknown import UnknownPrinters
 from voxtrude.process import utc_now
+from voxtrude.retention import Retention
 
 MOST = timedelta(minutes=1)
 

@@ -20,6 +20,7 @@ from voxtrude.mongo.client import connect
 from voxtrude.mongo.printers import Printers
 from voxtrude.mongo.states import from_document
 from voxtrude.printer import PrinterState
+from voxtrude.retention import Retention
 from voxtrude.settings import Mongo
 
 DEADLINE = 20.0
@@ -45,10 +46,10 @@ class Stack:
     def collection(self, name: str) -> "pymongo.collection.Collection[Stored]":
         return self.client.get_database(self.database).get_collection(name)
 
-    async def prepare(self, retention: schema.Retention | None = None) -> None:
+    async def prepare(self, retention: Retention | None = None) -> None:
         """Migrate the database and register the printers."""
         async with connect(self.mongo) as database:
-            await schema.migrate(database, retention or schema.Retention())
+            await schema.migrate(database, retention or Retention())
             for one in self.site.printers:
                 await Printers(database).add(one.registration)
 

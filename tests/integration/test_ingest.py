@@ -14,6 +14,7 @@ from voxtrude.mongo import schema
 from voxtrude.mongo.client import connect
 from voxtrude.mongo.printers import Printers
 from voxtrude.printer import Link, Origin, Outcome, PrinterState, Status
+from voxtrude.retention import Retention
 
 pytestmark = pytest.mark.integration
 
@@ -99,7 +100,7 @@ async def test_an_unregistered_printer_is_shown_and_not_stored(stack: Stack) -> 
     stranger, *_ = stack.site.printers
     known = stack.site.printers[1:]
     async with connect(stack.mongo) as database:
-        await schema.migrate(database, schema.Retention())
+        await schema.migrate(database, Retention())
         for one in known:
             await Printers(database).add(one.registration)
         with stack.ingest(), stack.publisher(stranger) as octoprint:
@@ -154,7 +155,7 @@ async def test_a_rename_is_announced(stack: Stack) -> None:
 async def test_a_base_topic_of_ones_own_is_heard_from_the_first_message(stack: Stack) -> None:
     *_, elsewhere = stack.site.printers
     async with connect(stack.mongo) as database:
-        await schema.migrate(database, schema.Retention())
+        await schema.migrate(database, Retention())
         with stack.ingest(), stack.observer() as observer, stack.publisher(elsewhere) as octoprint:
             assert observer.subscribe(topics.STATES)
             await Printers(database).add(elsewhere.registration)

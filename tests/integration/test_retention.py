@@ -15,10 +15,11 @@ from voxtrude import topics
 from voxtrude.mongo import schema
 from voxtrude.mongo.client import connect
 from voxtrude.mongo.meta import Heartbeat
+from voxtrude.retention import Retention
 
 pytestmark = pytest.mark.integration
 
-SHORT = schema.Retention(printers=timedelta(seconds=3))
+SHORT = Retention(printers=timedelta(seconds=3))
 KEEP = {"VOXTRUDE_KEEP_PRINTERS": "PT3S"}
 
 
@@ -106,9 +107,9 @@ async def test_a_retained_message_keeps_nobody_alive(stack: Stack) -> None:
 
 async def test_migrate_twice_does_nothing_and_a_new_retention_is_applied(stack: Stack) -> None:
     async with connect(stack.mongo) as database:
-        assert await schema.migrate(database, schema.Retention())
-        assert await schema.migrate(database, schema.Retention()) == []
-        assert await schema.ttl_problems(database, schema.Retention()) == []
+        assert await schema.migrate(database, Retention())
+        assert await schema.migrate(database, Retention()) == []
+        assert await schema.ttl_problems(database, Retention()) == []
         assert await schema.ttl_problems(database, SHORT)
 
         assert await schema.migrate(database, SHORT) == [
@@ -129,9 +130,9 @@ async def test_our_own_absence_is_not_held_against_the_printers(stack: Stack) ->
         await Heartbeat(database).beat(long_ago)
         printers.update_many({}, {"$set": {"alive_at": long_ago - timedelta(hours=1)}})
 
-        done = await schema.migrate(database, schema.Retention())
+        done = await schema.migrate(database, Retention())
 
         assert [line for line in done if "ingest was away" in line]
         for document in printers.find():
             assert now - document["alive_at"] < timedelta(hours=2)
-        assert await schema.migrate(database, schema.Retention()) == []
+        assert await schema.migrate(database, Retention()) == []

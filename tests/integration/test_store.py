@@ -39,6 +39,7 @@ from voxtrude.printer import (
     Temperature,
 )
 from voxtrude.registration import Identification, Standing, Templates
+from voxtrude.retention import Retention
 from voxtrude.settings import Mongo
 
 pytestmark = pytest.mark.integration
@@ -54,7 +55,7 @@ async def database(request: pytest.FixtureRequest, mongo: Server) -> AsyncIterat
     name = f"test_{secrets.token_hex(6)}"
     settings = Mongo.model_validate({"url": mongo.url, "database": name, "driver": request.param})
     async with client.connect(settings) as opened:
-        await schema.migrate(opened, schema.Retention())
+        await schema.migrate(opened, Retention())
         yield opened
     mongo.client.drop_database(name)
 
@@ -242,7 +243,7 @@ async def test_each_service_may_do_its_work_and_nothing_else(guarded: str) -> No
     root = Mongo.model_validate({"url": f"mongodb://admin:root@{guarded}/?authSource=admin"})
     passwords = {role: secrets.token_urlsafe(16) for role in users.ROLES}
     async with client.connect(root) as database:
-        await schema.migrate(database, schema.Retention())
+        await schema.migrate(database, Retention())
         for _ in range(2):
             await users.provide(database, passwords)
         one = printer().registration

@@ -13,6 +13,7 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 
 from voxtrude.errors import SetupError
 from voxtrude.mongo.client import Database, Document, translated
+from voxtrude.retention import Retention
 
 PRINTERS = "printers"
 STATES = "states"
@@ -28,16 +29,6 @@ OPTIONS_DIFFER = 85  # IndexOptionsConflict
 
 _DATE: Document = {"bsonType": "date"}
 _TEXT: Document = {"bsonType": "string"}
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How long things are kept after the last sign of life."""
-
-    printers: timedelta = timedelta(days=10)
-    jobs: timedelta = timedelta(days=90)
-    quarantine: timedelta = timedelta(days=7)
-    unknown: timedelta = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)

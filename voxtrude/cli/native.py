@@ -1,0 +1,280 @@
+"""The native stack: mongod, Mosquitto and our services under supervisord, on loopback.
+
+It is made ready in order: database, schema, the broker's files, broker, services. It
+ends in the reverse order. What is kept lies in the data folder.
+"""
+
+import asyncio
+import fcntl
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from broker import rendering, secrets
+from voxtrude import files
+from voxtrude.cli import fleet, presence, site
+from voxtrude.cli.processes import LOGS, Process, Supervisord, configure, launch
+from voxtrude.cli.programs import (
+    KEEPER,
+    MONGOD,
+    MOSQUITTO,
+    SECRETS,
+    SERVICE,
+    mosquitto,
+    programs,
+)
+from voxtrude.cli.settings import CliSettings
+from voxtrude.cli.site import Site, Stack
+from voxtrude.documents import Condition
+from voxtrude.dynsec import INGEST, OBSERVER
+from voxtrude.errors import LinkError, SetupError
+from voxtrude.mongo import replica_set
+from voxtrude.mongo.client import connect
+from voxtrude.mongo.printers import Printers
+from voxtrude.mongo.schema import migrate
+from voxtrude.process import utc_now
+from voxtrude.settings import foreign
+
+PATIENCE = 60.0  # seconds until a process must be ready
+PAUSE = 0.1
+WHOLE_STOP = 120.0
+ANYWHERE = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104  (recognised, not bound)
+MONGO_OFFSET = 4
+
+Check = Callable[[], Awaitable[bool]]
+
+
+class Native:
+    """The stack in one data folder, at ports from ``base`` on."""
+
+    def __init__(self, where: Site, stack: Stack, mongod_port: int | None, simulated: int) -> None:
+        self._mongod_port = mongod_port
+        self._simulated = simulated
+        self.place = where.data_dir
+        self.stack = stack
+        self.site = where
+        self.supervisord = Supervisord(where.supervisor)
+
+    @classmethod
+    def planned(cls, place: Path, settings: CliSettings, base: int, simulated: int) -> Self:
+        """Return the stack as it shall be; with a database of somebody else's if one is named."""
+        given = settings.mongo
+        bind = settings.broker.bind
+        port = None if "url" in given.model_fields_set else base + MONGO_OFFSET
+        url = f"mongodb://127.0.0.1:{port}/?replicaSet={replica_set.NAME}"
+        stack = Stack(
+            host=settings.public.host,
+            mqtt_host="127.0.0.1" if bind in ANYWHERE else bind,
+            mqtt_port=base + 1,
+            tls_port=base + 2,
+            mongo_url=url if port else given.url.get_secret_value(),
+            database=given.database,
+        )
+        where = Site(place, site.stacked(settings, stack, place), stack)
+        return cls(where, stack, port, simulated)
+
+    @classmethod
+    def existing(cls, where: Site) -> Self:
+        """Return the stack that runs.
+
+        Raises:
+            SetupError: There is none.
+        """
+        if where.stack is None:
+            raise SetupError(f"there is no stack in {where.data_dir}")
+        return cls(where, where.stack, None, 0)
+
+    def check(self) -> None:
+        """Refuse what cannot work before anything is started.
+
+        Raises:
+            SetupError: A program is missing, a port taken, or the folder not ours.
+        """
+        mosquitto(self.site.settings.broker.binary)
+        if len(os.fsencode(self.site.supervisor)) > site.LONGEST_SOCKET:
+            raise SetupError(f"--data-dir: {self.place} is too long a path for a socket in it")
+        try:
+            for folder in (self.place, self.place / SECRETS, self.place / "mongo"):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SetupError(f"--data-dir: cannot write {self.place}: {error.strerror}") from None
+        if not os.access(self.place, os.W_OK | os.X_OK):
+            raise SetupError(f"--data-dir: cannot write {self.place}: permission denied")
+        ports = {self.stack.mqtt_port: "MQTT", self.stack.tls_port: "MQTT with TLS"}
+        if self._mongod_port:
+            ports[self._mongod_port] = "MongoDB"
+        for port, purpose in ports.items():
+            if _is_taken(port):
+                raise SetupError(
+                    f"port {port} ({purpose}) is taken: choose others with --port-base"
+                )
+
+    async def start(self, *, leashed: bool, said: Callable[[str], None]) -> None:
+        """Bring everything up, each process after what it needs.
+
+        ``leashed`` ends the stack when we end; ``said`` is told of each step.
+
+        Raises:
+            SetupError: Something is set wrongly.
+            LinkError: A process did not become ready; its log says why.
+        """
+        wanted = list(programs(self.site, mongod_port=self._mongod_port, simulated=self._simulated))
+        configure(self.place, wanted)
+        runner = launch(self.place, foreign(), leashed=leashed)
+        try:
+            await self._until("", self._supervised)
+            if self._mongod_port:
+                said("database")
+                await self._run(MONGOD, self._initiated)
+                await self._until(MONGOD, self._is_primary)
+            async with connect(self.site.mongo) as database:
+                await migrate(database, self.site.settings.keep.retention())
+                printers = Printers(database)
+                await fleet.ensure(fleet.file(self.place, fleet.DEMO), printers, self._simulated)
+                await self.render(printers)
+            site.write(self.place, self.stack)
+            said("broker and services")
+            await self.resume([one.name for one in wanted if one.name != MONGOD])
+        except BaseException:
+            await asyncio.to_thread(self._give_up)
+            with suppress(OSError):
+                runner.terminate()
+            raise
+
+    async def render(self, printers: Printers) -> None:
+        """Write the broker's files, and hand the services their secrets.
+
+        Raises:
+            SetupError: A setting is wrong, or a file cannot be written.
+            LinkError: The database is away.
+        """
+        settings = self.site.settings
+        registrations = await printers.registrations()
+        rendering.render(settings.broker, settings.public.host, registrations, utc_now())
+        known = secrets.load(settings.broker.secrets)
+        files.write(self.place / SECRETS / INGEST, known[INGEST].encode())
+        files.write(self.place / SECRETS / "mongo_url", self.stack.mongo_url.encode())
+
+    async def resume(self, names: Iterable[str]) -> None:
+        """Start the broker, then what needs it, and wait until ingest stores.
+
+        Raises:
+            LinkError: One of them does not become ready.
+        """
+        await self._run(MOSQUITTO, self._broker_answers)
+        for name in names:
+            await asyncio.to_thread(self.supervisord.start, name)
+        await self._until(SERVICE, self._ingest_runs)
+        await self._until(KEEPER, self._keeper_runs)
+
+    # Readiness -----------------------------------------------------------------------------
+
+    async def _run(self, name: str, check: Check) -> None:
+        await asyncio.to_thread(self.supervisord.start, name)
+        await self._until(name, check)
+
+    async def _until(self, name: str, check: Check) -> None:
+        """Wait until ``check`` holds, and no longer than its process has a chance."""
+        why = "nothing answers"
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    try:
+                        if await check():
+                            return
+                    except LinkError as error:
+                        why = str(error)
+                    if name and (process := await self._process(name)).has_failed:
+                        raise LinkError(self._obituary(process))
+                    await asyncio.sleep(PAUSE)
+        except TimeoutError:
+            raise LinkError(
+                f"{name or 'supervisord'} is not ready after {PATIENCE:.0f} s: {why}; "
+                f"see {self.place / LOGS}"
+            ) from None
+
+    async def _process(self, name: str) -> Process:
+        processes = await asyncio.to_thread(self.supervisord.processes)
+        return next(one for one in processes if one.name == name)
+
+    def _obituary(self, process: Process) -> str:
+        log = self.place / LOGS / f"{process.name}.log"
+        last = last_line(log) or process.detail
+        return f"{process.name} does not start: {last}; see {log}"
+
+    async def _supervised(self) -> bool:
+        return site.answers(self.site.supervisor)
+
+    async def _initiated(self) -> bool:
+        await replica_set.initiate(self._direct, f"127.0.0.1:{self._mongod_port}")
+        return True
+
+    async def _is_primary(self) -> bool:
+        return await replica_set.is_primary(self._direct)
+
+    @property
+    def _direct(self) -> str:
+        return f"mongodb://127.0.0.1:{self._mongod_port}/"
+
+    async def _broker_answers(self) -> bool:
+        await presence.told(self.site.login(OBSERVER), seconds=0)
+        return True
+
+    async def _ingest_runs(self) -> bool:
+        document = await presence.service(self.site.login(OBSERVER), SERVICE)
+        if document is None or document.state != Condition.RUNNING:
+            return False
+        process = await self._process(SERVICE)
+        # What a killed predecessor said is retained, too.
+        return bool(process.started_at and document.since.timestamp() >= process.started_at)
+
+    async def _keeper_runs(self) -> bool:
+        return (await self._process(KEEPER)).runs
+
+    def _give_up(self) -> None:
+        with suppress(LinkError):
+            self.supervisord.shutdown(WHOLE_STOP)
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Let only one command at a time change the stack in a data folder.
+
+    Raises:
+        SetupError: Another does so right now.
+    """
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, files.PRIVATE)
+    except OSError as error:
+        raise SetupError(f"--data-dir: cannot write {place}: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupError(f"another `voxtrude` is starting or stopping {place}") from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def last_line(path: Path) -> str:
+    """Return a log's last line, empty where there is none."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False

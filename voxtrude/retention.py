@@ -1,0 +1,15 @@
+"""How long things are kept after the last sign of life."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Each is a time after which MongoDB forgets; it looks once a minute."""
+
+    printers: timedelta = timedelta(days=10)
+    """A printer's registration and its state, after its last live message."""
+    jobs: timedelta = timedelta(days=90)
+    quarantine: timedelta = timedelta(days=7)
+    unknown: timedelta = timedelta(days=1)
