@@ -35,7 +35,10 @@ from voxtrude.settings import Mqtt
 TIMEOUT = 10.0
 BURST = 256  # packets read before the loop may do something else
 RECEIVE_MAXIMUM = 4000  # messages the broker may send ahead of our acknowledgements
-BACKLOG_BYTES = 16 * 1024 * 1024  # above this we stop reading, and TCP slows the broker
+# Above these we stop reading, and TCP slows the broker. Receive Maximum alone does not:
+# Mosquitto before 2.0.15 answers each acknowledgement with as many messages as it allows.
+BACKLOG_MESSAGES = 8000
+BACKLOG_BYTES = 4 * 1024 * 1024
 SESSION_SECONDS = 7 * 24 * 3600
 
 REFUSED = frozenset({"Not authorized", "Bad user name or password", "Banned"})
@@ -152,9 +155,10 @@ class Connection:
         else:
             taken = [self._backlog.popleft() for _ in range(limit)]
             self._backlog_bytes -= sum(len(delivery.payload) for delivery in taken)
-        if self._paused and self._backlog_bytes <= BACKLOG_BYTES // 2:
+        if self._paused and not self._is_full(2):
             self._paused = False
             self._loop.add_reader(self._socket, self._readable)
+            self._loop.call_soon(self._readable)  # what TLS has decrypted is not announced again
         return taken
 
     async def deliveries(self) -> AsyncIterator[Delivery]:
@@ -317,10 +321,17 @@ class Connection:
             # TLS may hold decrypted packets that the socket does not announce again.
             if not self._lost and not self._paused:
                 self._loop.call_soon(self._readable)
-        if self._backlog_bytes > BACKLOG_BYTES and not self._paused and not self._lost:
+        if self._is_full() and not self._paused and not self._lost:
             self._paused = True
             self._loop.remove_reader(self._socket)
         self._watch_writable()
+
+    def _is_full(self, part: int = 1) -> bool:
+        """Tell whether the backlog exceeds its limits, or a ``part`` of them."""
+        return (
+            len(self._backlog) > BACKLOG_MESSAGES // part
+            or self._backlog_bytes > BACKLOG_BYTES // part
+        )
 
     def _watch_writable(self) -> None:
         if not self._lost and self._client.want_write():

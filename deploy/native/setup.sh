@@ -27,6 +27,12 @@ has_mosquitto() {
     command -v mosquitto >/dev/null && command -v mosquitto_sub >/dev/null
 }
 
+# The mongod of the wheel is linked against it.
+has_libcurl() {
+    PATH="$PATH:/usr/sbin:/sbin"
+    ! command -v ldconfig >/dev/null || ldconfig -p | grep -q 'libcurl\.so\.4'
+}
+
 # Installing a server in Debian starts it, which nobody asked for: it would take port 1883.
 # policy-rc.d is what Debian has against that; it is taken away again, and so is the start
 # at the next boot.
@@ -54,6 +60,7 @@ apt_install() {
 
 missing=
 has_mosquitto || missing="mosquitto mosquitto-clients"
+has_libcurl || command -v mongod >/dev/null || missing="$missing libcurl4"
 python=$(find_python)
 if [ -z "$python" ]; then
     missing="$missing python3 python3-venv"

@@ -68,6 +68,7 @@ class Announcer:
         self._states: dict[PrinterId, PrinterState] = {}
         self._told_at: dict[PrinterId, float] = {}
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
+        self._dropped = 0
         self._gone: set[PrinterId] = set()
         self._acknowledged = 0
         self._work = asyncio.Event()
@@ -77,8 +78,7 @@ class Announcer:
         self._states.update(states)
         for event in events:
             if len(self._events) == MAX_EVENTS:
-                log.warning("events dropped", reason="the broker takes them too slowly")
-                self._events.clear()
+                self._dropped += 1  # the oldest gives way
             self._events.append(event)
         self._work.set()
 
@@ -142,6 +142,9 @@ class Announcer:
         if gone:
             await self._memory.remove(gone)
             self._announced -= gone
+        if self._dropped and not self._events:
+            log.warning("events dropped", count=self._dropped, reason="the broker was too slow")
+            self._dropped = 0
         if self._events or self._gone or len(due) == CHUNK:
             return PACE
         return None if soonest is None else max(soonest - now, PACE)

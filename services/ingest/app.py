@@ -46,7 +46,7 @@ async def run(settings: IngestSettings, ready: Callable[[], None]) -> None:
         store = Store(database)
         async with printers.changes() as changed:
             registry = Registry(await printers.registrations(since - retention.printers))
-            fleet = Fleet(registry, Inbox(mqtt.RECEIVE_MAXIMUM))
+            fleet = Fleet(registry, Inbox())
             for kept in await States(database).load_kept(since - retention.printers):
                 if kept.state.printer in registry:
                     fleet.restore(kept.state, kept.applied)

@@ -10,6 +10,7 @@ from services.ingest.octoprint import decode
 from services.ingest.registry import Registry, stranger_base
 from voxtrude.errors import PayloadError
 from voxtrude.events import Event, happenings
+from voxtrude.jobs import finished
 from voxtrude.messages import LinkDoubted, Message, TimePassed
 from voxtrude.mongo.quarantine import Specimen
 from voxtrude.printer import Job, JobId, PastJob, PrinterId, PrinterState
@@ -149,9 +150,10 @@ class Fleet:
         else:
             self.waiting.discard(printer)
         changes.events += happenings(before, after)
-        for job in (after.last_job, after.job):
-            if job and job not in {before.last_job, before.job} and _is_news(before, job):
-                changes.jobs[job.id] = (printer, job)
+        for past in finished(before, after):
+            changes.jobs[past.id] = (printer, past)
+        if after.job and _is_news(before.job, after.job):
+            changes.jobs[after.job.id] = (printer, after.job)
 
     @staticmethod
     def _note_stranger(changes: Changes, delivery: Delivery) -> None:
@@ -162,11 +164,8 @@ class Fleet:
             changes.strangers[base] = datetime.fromtimestamp(delivery.received_at, UTC)
 
 
-def _is_news(before: PrinterState, job: Job | PastJob) -> bool:
-    """Tell whether a job's record changes: its progress alone is no history."""
-    if isinstance(job, PastJob):
-        return True
-    known = before.job
+def _is_news(known: Job | None, job: Job) -> bool:
+    """Tell whether an open job's record changes: its progress alone is no history."""
     return known is None or (known.id, known.file, known.started_at) != (
         job.id,
         job.file,

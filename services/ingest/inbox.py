@@ -10,6 +10,7 @@ have read the acknowledgement.
 
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterable
 
 from voxtrude.printer import PrinterId
@@ -17,10 +18,14 @@ from voxtrude.printer import PrinterId
 MARK = struct.Struct("<HI")
 """A packet id and a checksum of topic and payload: enough within one window of messages."""
 
-Mark = bytes
+MAX_MARKS = 65_535
+"""Marks kept of one printer, as many as there are packet ids.
 
-UNTIL_FRESH = -1
-"""The batch of the marks that an earlier session left behind."""
+Receive Maximum bounds what is unacknowledged, but not with Mosquitto before 2.0.15: there
+each acknowledgement lets go of as many messages as if it were the only one.
+"""
+
+Mark = bytes
 
 
 def mark(mid: int, topic: str, payload: bytes) -> Mark:
@@ -29,33 +34,35 @@ def mark(mid: int, topic: str, payload: bytes) -> Mark:
 
 
 class Inbox:
-    """The marks of all printers, in memory.
+    """The marks of all printers, in memory, packed one after the other.
 
-    A batch is a number that grows; ``limit`` is how many unacknowledged messages the
-    broker sends at the most, and so how many it can ever repeat.
+    A batch is a number that grows. An inbox lives as long as one connection: what is
+    repeated on it was sent on an earlier one, so only that one's marks are looked up.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._marks: dict[PrinterId, list[tuple[int, Mark]]] = {}
-        self._confirmed = 0
+    def __init__(self) -> None:
+        self._earlier: dict[PrinterId, bytes] = {}
+        self._batches: deque[tuple[int, dict[PrinterId, bytearray]]] = deque()
         self._fresh: int | None = None
 
     def restore(self, printer: PrinterId, applied: bytes) -> None:
         """Take the marks that an earlier session stored."""
         if applied and len(applied) % MARK.size == 0:
-            self._marks[printer] = [
-                (UNTIL_FRESH, applied[start : start + MARK.size])
-                for start in range(0, len(applied), MARK.size)
-            ]
+            self._earlier[printer] = applied
 
     def knows(self, printer: PrinterId, one: Mark) -> bool:
         """Tell whether a duplicate was written before."""
-        return any(known == one for _, known in self._marks.get(printer, ()))
+        marks = self._earlier.get(printer, b"")
+        at = marks.find(one)
+        while at % MARK.size and at > 0:  # found across two marks
+            at = marks.find(one, at + 1)
+        return at >= 0
 
     def add(self, batch: int, printer: PrinterId, one: Mark) -> None:
         """Note that a message is part of this batch."""
-        self._marks.setdefault(printer, []).append((batch, one))
+        if not self._batches or self._batches[-1][0] != batch:
+            self._batches.append((batch, {}))
+        self._batches[-1][1].setdefault(printer, bytearray()).extend(one)
 
     def saw_fresh(self, batch: int) -> None:
         """Note that this batch has a message that is no duplicate.
@@ -68,25 +75,20 @@ class Inbox:
 
     def confirm(self, batch: int) -> None:
         """Note that the broker has read the acknowledgements up to this batch."""
-        self._confirmed = max(self._confirmed, batch)
+        while self._batches and self._batches[0][0] <= batch:
+            self._batches.popleft()
+        if self._fresh is not None and self._fresh <= batch:
+            self._earlier.clear()
 
     def applied(self, printer: PrinterId) -> bytes:
         """Return what to store with the printer: the marks that may still be needed."""
-        marks = [
-            (batch, one) for batch, one in self._marks.get(printer, ()) if self._is_needed(batch)
-        ][-self._limit :]
-        if marks:
-            self._marks[printer] = marks
-        else:
-            self._marks.pop(printer, None)
-        return b"".join(one for _, one in marks)
+        marks = self._earlier.get(printer, b"")
+        marks += b"".join(of[printer] for _, of in self._batches if printer in of)
+        return marks[-MAX_MARKS * MARK.size :]
 
     def forget(self, printers: Iterable[PrinterId]) -> None:
         """Drop the marks of printers that are gone."""
         for printer in printers:
-            self._marks.pop(printer, None)
-
-    def _is_needed(self, batch: int) -> bool:
-        if batch == UNTIL_FRESH:
-            return self._fresh is None or self._fresh > self._confirmed
-        return batch > self._confirmed
+            self._earlier.pop(printer, None)
+            for _, of in self._batches:
+                of.pop(printer, None)

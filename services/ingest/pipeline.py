@@ -65,7 +65,9 @@ class Pipeline:
             await self._keep(changes)
             self._connection.acknowledge(batch)
             self._announcer.acknowledged(changes.number)
-            if self._fleet.waiting and loop.time() - ticked_at >= TICK:
+            # Not while messages wait: the outcome of a job may be among them.
+            idle = not self._connection.waiting
+            if idle and self._fleet.waiting and loop.time() - ticked_at >= TICK:
                 ticked_at = loop.time()
                 await self._keep(self._fleet.pass_time(self._clock()))
 

@@ -202,6 +202,15 @@ def test_q03_zero_after_the_end_and_at_a_start_is_no_job() -> None:
     assert printer.state.octoprint.origin is Origin.LIVE
 
 
+def test_q03_a_new_process_knows_nothing_of_the_last_ones_file() -> None:
+    printer = Printer()
+    printer.says(0, "event/FileSelected", FILE)
+    printer.says(0, "metadata/layer", "0.2")
+    printer.progresses(60, 0, "")
+    assert printer.state.selected is None
+    assert not printer.state.metadata
+
+
 def test_q04_a_retained_progress_is_not_the_state_of_a_job() -> None:
     printer = Printer()
     printer.progresses(0, 56, retained=True, stamp=-86_400)
@@ -269,12 +278,23 @@ def test_q07_a_job_whose_end_was_lost_ended_when_it_was_last_heard() -> None:
     printer.says(60, "mqtt", "disconnected")
     printer.says(7200, "mqtt", "connected")
     printer.is_in(9000, "STARTING")
+    assert printer.state.job is None
     printer.says(9000, "event/PrintStarted", FILE)
     printer.is_in(9000, "PRINTING")
     assert (printer.last.outcome, printer.last.origin) == (Outcome.INTERRUPTED, Origin.INFERRED)
     assert printer.last.ended_at == printer.at(60)
     assert printer.last.duration == timedelta(seconds=59)
     assert printer.job.started_at == printer.at(9000)
+
+
+def test_q07_a_printer_that_is_idle_after_an_outage_ended_its_job_in_it() -> None:
+    printer = Printer()
+    printer.prints()
+    printer.says(60, "mqtt", "disconnected")
+    printer.says(7200, "mqtt", "connected")
+    printer.is_in(7201, "OPERATIONAL")
+    assert printer.state.job is None
+    assert (printer.last.outcome, printer.last.ended_at) == (Outcome.INTERRUPTED, printer.at(60))
 
 
 def test_q08_nothing_retained_tells_what_the_printer_does() -> None:
@@ -430,6 +450,15 @@ def test_q14_a_job_of_which_nothing_more_is_told_was_interrupted() -> None:
     assert printer.last.duration == timedelta(seconds=49)  # not the pause
 
 
+def test_q14_a_printer_that_prints_again_at_once_has_the_same_job() -> None:
+    printer = Printer()
+    printer.prints()
+    printer.is_in(60, "ERROR")
+    printer.is_in(61, "PRINTING")
+    printer.is_silent_until(600)
+    assert printer.job.started_at == printer.at(1)
+
+
 def test_q15_a_selected_file_is_no_job_and_a_lost_deselection_does_no_harm() -> None:
     state = played("f_filenames", 100)
     assert state.selected  # the plugin lost the word that it is none any more
@@ -451,6 +480,28 @@ def test_q16_progress_is_percent_or_a_fraction(
     printer.prints()
     printer.says(60, f"event/{event}", FILE | told)
     assert printer.last.progress == percent
+
+
+def test_q17_one_end_told_in_two_seconds_is_one_end() -> None:
+    printer = Printer()
+    printer.prints()
+    cancelled = FILE | {"reason": "cancelled", "progress": 29, "time": 58.0}
+    printer.says(59.99, "event/PrintCancelled", cancelled)
+    printer.says(60.01, "event/PrintFailed", cancelled)
+    assert printer.told.count("job_cancelled") == 1
+    assert printer.last.ended_at == printer.at(59.99)
+
+
+def test_q17_a_host_that_was_off_for_hours_and_has_no_clock_of_its_own_is_not_late() -> None:
+    printer = Printer()
+    printer.prints()
+    printer.is_in(60, "OPERATIONAL")
+    # Off for ten hours; its clock goes on from where it stood.
+    printer.says(36_000, "mqtt", "connected")
+    printer.progresses(36_000, 0, "", stamp=70)
+    printer.says(36_010, "event/ZChange", {"new": 5.0, "old": None}, stamp=80)
+    assert printer.state.height
+    assert printer.state.height.observed_at == printer.state.seen_at == printer.at(36_010)
 
 
 def test_q17_events_of_one_second_count_in_the_order_of_their_arrival() -> None:

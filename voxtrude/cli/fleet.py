@@ -1,5 +1,6 @@
 """The simulated printers of a stack: registered once, their secrets in the data folder."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -79,7 +80,7 @@ async def ensure(
         SetupError: Their file cannot be read or written.
         LinkError: The database is away.
     """
-    members = load(path) if path.exists() else []
+    members = await asyncio.to_thread(_known, path)
     title = path.stem.removeprefix("fleet-").capitalize()
     missing = [_new(title, index) for index in range(len(members), count)]
     if missing:
@@ -114,6 +115,10 @@ def load(path: Path) -> list[Member]:
         raise SetupError(
             f"{path} holds no printers as `voxtrude printer add --json` does"
         ) from None
+
+
+def _known(path: Path) -> list[Member]:
+    return load(path) if path.exists() else []
 
 
 def _new(title: str, index: int) -> Member:

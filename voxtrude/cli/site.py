@@ -86,7 +86,7 @@ def find(data_dir: Path | None) -> Site:
     """Find what the commands shall work on.
 
     Raises:
-        SetupError: A setting is wrong, or an explicit data folder holds no stack.
+        SetupError: A setting is wrong, or there is neither a stack nor a database.
         LinkError: There is a stack, and it does not run.
     """
     settings = load(CliSettings)
@@ -95,6 +95,11 @@ def find(data_dir: Path | None) -> Site:
     if stack is None:
         if data_dir is not None:
             raise SetupError(f"--data-dir: there is no stack in {place}; `voxtrude up` makes one")
+        if "url" not in settings.mongo.model_fields_set:
+            raise SetupError(
+                f"there is no stack in {place}: start one with `voxtrude up`, "
+                "or set VOXTRUDE_MONGO_URL"
+            )
         return Site(place, settings, None)
     if not answers(place / SOCKET):
         raise LinkError(f"the stack in {place} does not run: start it with `voxtrude up`")

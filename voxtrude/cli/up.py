@@ -111,6 +111,7 @@ def down(data_dir: DataDir = None) -> None:
 
 def status(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
     """Show each process of the native stack; the exit code is 69 unless all run."""
+    load(CliSettings)  # a wrong one shall be told here, too
     place = site.folder(data_dir)
     running = site.answers(place / SOCKET)
     processes = Supervisord(place / SOCKET).processes() if running else []

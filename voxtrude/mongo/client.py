@@ -129,11 +129,14 @@ async def connect(settings: Mongo) -> AsyncIterator[Database]:
     }
     url = settings.url.get_secret_value()
     with translated():
-        client: Any = (
-            AsyncIOMotorClient(url, **options)
-            if settings.driver == "motor"
-            else AsyncMongoClient(url, **options)
-        )
+        try:
+            client: Any = (
+                AsyncIOMotorClient(url, **options)
+                if settings.driver == "motor"
+                else AsyncMongoClient(url, **options)
+            )
+        except ValueError as error:  # a port that is no number is no InvalidURI to the driver
+            raise SetupError(f"VOXTRUDE_MONGO_URL: {error}") from None
     try:
         with translated():
             await client.admin.command("ping")
