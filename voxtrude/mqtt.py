@@ -121,15 +121,17 @@ class Connection:
             if answer.is_failure:
                 raise SetupError(f"the broker does not let us subscribe to {name}: {answer}")
 
-    async def unsubscribe(self, *filters: str) -> None:
-        """Give subscriptions up."""
+    def unsubscribe(self, *filters: str) -> None:
+        """Give subscriptions up, as soon as the broker comes to it.
+
+        Raises:
+            LinkError: The broker went away.
+        """
         if not filters:
             return
         self._check_lost()
         code, mid = self._client.unsubscribe(list(filters))
-        if mid is None:
-            raise LinkError(f"cannot unsubscribe: {code.name}")
-        await self._answered("unsubscribe", code, mid)
+        self._expect("unsubscribe", code, mid)
 
     async def take(self, limit: int, patience: float | None = None) -> list[Delivery]:
         """Wait for a message, then return all that are there, at most ``limit``.
@@ -308,22 +310,28 @@ class Connection:
         self._loop.call_later(1.0, self._tick)
 
     def _readable(self) -> None:
-        """Read what is there; paho reads one packet a call and does not say if it did."""
-        for _ in range(BURST):
+        """Read what is there, but not so much that nobody else has a turn.
+
+        paho reads one packet a call, or as many as messages of ours are under way.
+        """
+        start = self._received
+        more = True
+        while more and self._received - start < BURST and not self._is_full():
             before = self._received
             code = self._client.loop_read()
             if code is not MQTTErrorCode.MQTT_ERR_SUCCESS:
                 self._lose(_words(code))
                 return
-            if self._received == before:
-                break
-        else:
+            more = self._received != before
+        if self._lost:
+            return
+        if self._is_full():
+            if not self._paused:
+                self._paused = True
+                self._loop.remove_reader(self._socket)
+        elif more:
             # TLS may hold decrypted packets that the socket does not announce again.
-            if not self._lost and not self._paused:
-                self._loop.call_soon(self._readable)
-        if self._is_full() and not self._paused and not self._lost:
-            self._paused = True
-            self._loop.remove_reader(self._socket)
+            self._loop.call_soon(self._readable)
         self._watch_writable()
 
     def _is_full(self, part: int = 1) -> bool:
@@ -404,12 +412,15 @@ class Connection:
         return future
 
     async def _answered(self, kind: str, code: MQTTErrorCode, mid: int | None) -> list[ReasonCode]:
+        """Wait for an answer; it may stand behind many messages that the broker has sent."""
         future = self._expect(kind, code, mid)
-        try:
-            async with asyncio.timeout(TIMEOUT):
-                return await future
-        except TimeoutError:
-            raise LinkError(f"cannot {kind}: the broker does not answer") from None
+        while True:
+            before = self._received
+            await asyncio.wait([future], timeout=TIMEOUT)
+            if future.done():
+                return future.result()
+            if self._received == before and not self._paused:
+                raise LinkError(f"cannot {kind}: the broker does not answer")
 
     def _lose(self, reason: str) -> None:
         if self._lost:

@@ -71,6 +71,7 @@ if [ -n "$missing" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "setup: installing $missing" >&2
         apt_install "$missing"
+        has_mosquitto || fail "apt-get did not install Mosquitto"
         python=$(find_python)
     else
         fail "install these first: $missing (on Debian: sudo apt-get install $missing)"

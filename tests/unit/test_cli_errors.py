@@ -94,8 +94,7 @@ def test_a_folder_of_somebody_elses_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["it's here", 'say "a"', "a;b", "a #b"])
 def test_a_folder_that_supervisord_cannot_write_down_is_refused(tmp_path: Path, name: str) -> None:
-    base = str(free_base())
-    line = the_line(run(tmp_path, "up", "--data-dir", name, "--port-base", base), SETUP)
+    line = the_line(run(tmp_path, "up", "--data-dir", name), SETUP)
     assert "--data-dir" in line
 
 
@@ -116,8 +115,7 @@ def test_a_missing_mosquitto_says_what_to_install(tmp_path: Path) -> None:
 
 
 def test_a_missing_mongod_names_its_setting(tmp_path: Path) -> None:
-    base = str(free_base())
-    done = run(tmp_path, "up", "--port-base", base, VOXTRUDE_UP_MONGOD="no-such-mongod")
+    done = run(tmp_path, "up", VOXTRUDE_UP_MONGOD="no-such-mongod")
     assert "VOXTRUDE_UP_MONGOD" in the_line(done, SETUP)
 
 
@@ -154,10 +152,3 @@ def test_a_wrong_call_is_explained(tmp_path: Path, arguments: list[str]) -> None
     done = run(tmp_path, *arguments)
     assert done.returncode == USAGE
     assert "Traceback" not in done.stderr
-
-
-def free_base() -> int:
-    """Return a port base where nobody listens; another may, before it is used."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1]) - 1

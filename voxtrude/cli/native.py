@@ -16,13 +16,14 @@ from typing import Self
 from broker import rendering, secrets
 from voxtrude import files
 from voxtrude.cli import fleet, presence, site
-from voxtrude.cli.processes import LOGS, Process, Supervisord, configure, launch
+from voxtrude.cli.processes import LOGS, Process, Supervisord, checked, configure, launch
 from voxtrude.cli.programs import (
     KEEPER,
     MONGOD,
     MOSQUITTO,
     SECRETS,
     SERVICE,
+    mongod,
     mosquitto,
     programs,
 )
@@ -94,6 +95,9 @@ class Native:
             SetupError: A program is missing, a port taken, or the folder not ours.
         """
         mosquitto(self.site.settings.broker.binary)
+        if self._mongod_port:
+            mongod(self.site.settings.up)
+        checked("--data-dir", str(self.place))
         if len(os.fsencode(self.site.supervisor)) > site.LONGEST_SOCKET:
             raise SetupError(f"--data-dir: {self.place} is too long a path for a socket in it")
         try:

@@ -100,7 +100,6 @@ def configure(folder: Path, programs: Iterable[Program]) -> None:
         SetupError: A path or a setting cannot stand in it, or the folder is not ours.
     """
     logs = folder / LOGS
-    _checked("--data-dir", str(folder))
     try:
         logs.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
@@ -120,7 +119,7 @@ def configure(folder: Path, programs: Iterable[Program]) -> None:
             priority=place,
             patience=program.patience,
             environment=",".join(
-                f'{name}="{_checked(name, value)}"' for name, value in program.environment.items()
+                f'{name}="{checked(name, value)}"' for name, value in program.environment.items()
             ),
         )
         for place, program in enumerate(programs, start=1)
@@ -239,7 +238,12 @@ def _escaped(value: object) -> str:
     return str(value).replace("%", "%%")
 
 
-def _checked(name: str, value: str) -> str:
+def checked(name: str, value: str) -> str:
+    """Return a value as supervisord's file writes it.
+
+    Raises:
+        SetupError: The file has no way to write it; ``name`` is what to change.
+    """
     if any(character in value for character in AWKWARD):
         raise SetupError(f"{name}: quotes, ; and # cannot be used here")
     return _escaped(value)

@@ -1,9 +1,13 @@
 """``up``, ``down``, ``status`` and ``migrate``."""
 
 import asyncio
+import os
+import shutil
 import signal
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -190,6 +194,7 @@ def _welcome(where: Site, *, simulated: int, began: bool, detached: bool) -> Non
     stack = where.stack
     if stack is None:
         return
+    command = _command()
     option = "" if where.data_dir == site.folder(None) else f" --data-dir {where.data_dir}"
     path = fleet.file(where.data_dir, fleet.DEMO)
     console.print("Voxtrude runs." if began else "Voxtrude runs already.", style="bold green")
@@ -205,12 +210,21 @@ def _welcome(where: Site, *, simulated: int, began: bool, detached: bool) -> Non
     )
     console.print("Try:", style="bold")
     tries = [
-        (f"voxtrude watch{option}", "the printers, live"),
-        (f'voxtrude printer add "My printer"{option}', "a login for one of yours"),
-        (f"voxtrude doctor{option}", "whether all is well"),
+        (f"{command} watch{option}", "the printers, live"),
+        (f'{command} printer add "My printer"{option}', "a login for one of yours"),
+        (f"{command} doctor{option}", "whether all is well"),
     ]
-    end = f"voxtrude down{option}" if detached or not began else "Ctrl-C"
+    end = f"{command} down{option}" if detached or not began else "Ctrl-C"
     show_facts([*tries, (end, "end it; the data stays")])
+
+
+def _command() -> str:
+    """Return what to type for this command: its name, or its path where that is not found."""
+    found = shutil.which("voxtrude")
+    here = Path(sys.argv[0])
+    if found or here.name != "voxtrude":
+        return "voxtrude"
+    return os.path.relpath(here)
 
 
 def _without_secret(url: str) -> str:

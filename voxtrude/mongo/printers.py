@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
+from itertools import islice
 
 from pydantic import TypeAdapter, ValidationError
 from pymongo import UpdateOne
@@ -17,6 +18,8 @@ from voxtrude.mongo.schema import JOBS, PRINTERS, QUARANTINE, STATES
 from voxtrude.printer import PrinterId
 from voxtrude.registration import Registration, Standing
 
+BATCH = 500  # documents fetched or written at once
+
 _REGISTRATION = TypeAdapter(Registration)
 
 
@@ -29,14 +32,17 @@ class Printers:
 
     async def registrations(self, alive_after: datetime | None = None) -> list[Registration]:
         """Return all registrations, oldest first; with a moment, only those not yet expired."""
+        return [registration async for registration in self.each(alive_after)]
+
+    async def each(self, alive_after: datetime | None = None) -> AsyncIterator[Registration]:
+        """Yield the same one by one: a large fleet's are many megabytes."""
         query: Document = (
             {"$or": [{"alive_at": None}, {"alive_at": {"$gt": alive_after}}]} if alive_after else {}
         )
         with translated():
-            return [
-                _from_document(document)
-                async for document in self._collection.find(query).sort("created_at", 1)
-            ]
+            found = self._collection.find(query, batch_size=BATCH).sort("created_at", 1)
+            async for document in found:
+                yield _from_document(document)
 
     async def get(self, printer: PrinterId) -> Registration | None:
         """Return one registration."""
@@ -103,16 +109,18 @@ class Printers:
 
     async def touch(self, alive: Mapping[PrinterId, datetime]) -> None:
         """Note when each printer was last alive; a registration that is kept stays kept."""
-        await write(
-            self._collection,
-            [
-                UpdateOne(
-                    {"_id": printer, "alive_at": {"$type": "date", "$lt": at}},
-                    {"$set": {"alive_at": at}},
-                )
-                for printer, at in alive.items()
-            ],
-        )
+        moments = iter(alive.items())
+        while some := list(islice(moments, BATCH)):
+            await write(
+                self._collection,
+                [
+                    UpdateOne(
+                        {"_id": printer, "alive_at": {"$type": "date", "$lt": at}},
+                        {"$set": {"alive_at": at}},
+                    )
+                    for printer, at in some
+                ],
+            )
 
     @asynccontextmanager
     async def changes(self) -> AsyncIterator[AsyncIterator[PrinterId]]:

@@ -4,7 +4,7 @@ Besides the state a document holds ``applied``: which of the broker's messages a
 that the broker may send again (see services.ingest.inbox). Both change in one write.
 """
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from voxtrude.mongo.schema import STATES
 from voxtrude.printer import Link, Origin, PrinterId, PrinterState
 
 VERSION = 1
+BATCH = 200  # documents fetched at once
 
 _STATE = TypeAdapter(PrinterState)
 
@@ -43,15 +44,17 @@ class States:
 
     async def load_kept(self, alive_after: datetime | None = None) -> list[Kept]:
         """Return states with their marks; one that we cannot read is left out."""
+        return [kept async for kept in self.each(alive_after)]
+
+    async def each(self, alive_after: datetime | None = None) -> AsyncIterator[Kept]:
+        """Yield the same one by one: a large fleet's are many megabytes."""
         query: Document = (
             {"$or": [{"alive_at": None}, {"alive_at": {"$gt": alive_after}}]} if alive_after else {}
         )
         with translated():
-            return [
-                kept
-                async for document in self._collection.find(query)
-                if (kept := from_document(document))
-            ]
+            async for document in self._collection.find(query, batch_size=BATCH):
+                if kept := from_document(document):
+                    yield kept
 
     async def get(self, printer: PrinterId) -> PrinterState | None:
         """Return one printer's state."""

@@ -10,29 +10,17 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from voxtrude.simulator import payloads
-from voxtrude.simulator.payloads import Drop, GcodeFile, Line, Moment, Payload, Step
+from voxtrude.simulator.heater import Heater
+from voxtrude.simulator.payloads import Drop, GcodeFile, Line, Payload, Step
+from voxtrude.simulator.printer_data import Moment, printer_data
 
 Dice: TypeAlias = Callable[[int, int], int]
 """Returns a whole number between two, both included."""
 
-ROOM = 21.3
 TOOL, BED = 200.0, 60.0
-DEGREES_A_SECOND = {"tool0": 5.0, "bed": 2.0}
-THRESHOLD = 0.1
 PARKED = 10.0  # mm above the part
 RUNAWAY = "Thermal Runaway, system stopped! Heater_ID: bed - Printer halted. kill() called!"
 ENOUGH = 0.02  # of a print's data, before the extruder moves
-
-
-@dataclass(slots=True)
-class _Heater:
-    actual: float = ROOM
-    target: float = 0.0
-    told: tuple[float, float] | None = None
-
-    @property
-    def is_heating(self) -> bool:
-        return self.actual < self.target - 0.5
 
 
 @dataclass(slots=True)
@@ -43,8 +31,8 @@ class Machine:
     extended: bool = True
     _since: float = 0.0
     _clock: int = 0
-    _heaters: dict[str, _Heater] = field(
-        default_factory=lambda: {"tool0": _Heater(), "bed": _Heater()}
+    _heaters: dict[str, Heater] = field(
+        default_factory=lambda: {"tool0": Heater(5.0), "bed": Heater(2.0)}
     )
     _file: GcodeFile | None = None
     _text: str = "Offline"
@@ -227,20 +215,14 @@ class Machine:
             yield self._temperature(name)
 
     def _warm(self) -> bool:
-        """Move each heater for a second; tell whether one is still on its way up."""
-        for name, heater in self._heaters.items():
-            goal = heater.target or ROOM
-            speed = DEGREES_A_SECOND[name]
-            if abs(goal - heater.actual) > speed:
-                heater.actual += speed if goal > heater.actual else -speed / 2
-            else:
-                heater.actual = goal + self.dice(-15, 15) / 100
-            heater.actual = round(heater.actual, 2)
+        """Let each heater go on for a second; tell whether one is still on its way up."""
+        for heater in self._heaters.values():
+            heater.go_on(self.dice(-15, 15) / 100)
         return any(heater.is_heating for heater in self._heaters.values())
 
     def _tell_temperatures(self) -> Iterator[Step]:
         for name, heater in self._heaters.items():
-            if heater.told is None or abs(heater.actual - heater.told[0]) >= THRESHOLD:
+            if heater.has_changed:
                 yield self._temperature(name)
 
     def _temperature(self, name: str) -> Line:
@@ -263,7 +245,7 @@ class Machine:
         return round(self._printed * 100)
 
     def _progress(self, percent: int) -> Payload:
-        details = payloads.printer_data(self._file, self._moment()) if self.extended else None
+        details = printer_data(self._file, self._moment()) if self.extended else None
         return payloads.progress(self._file, percent, details)
 
     def _moment(self) -> Moment:
