@@ -14,7 +14,12 @@ remarks = Console(stderr=True, highlight=False)
 def show_json(value: object) -> None:
     """Print one JSON document."""
     # Not through rich, which would fold long lines.
-    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))  # noqa: T201
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))  # noqa: T201
+
+
+def _plain(value: object) -> str:
+    """Write times as ISO 8601, as the public documents do."""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -207,6 +207,8 @@ def _show_login(where: Site, added: Added, *, as_json: bool) -> None:
             ("Username", registration.id),
             ("Password", added.secret),
             ("Base topic", registration.base_topic),
+            ("Protocol", "MQTT 3.1.1"),
+            ("Extended printer information", "on: then OctoPrint tells the time left"),
         ]
     )
 

@@ -179,6 +179,8 @@ def _addresses(where: Site) -> dict[str, object]:
             "host": stack.mqtt_host,
             "port": stack.mqtt_port,
             "tls_port": stack.tls_port,
+            "url": f"mqtt://{stack.mqtt_host}:{stack.mqtt_port}",
+            "tls_url": f"mqtts://{stack.mqtt_host}:{stack.tls_port}",
             "ca_file": ca_file,
         },
         "http": {"url": None},
