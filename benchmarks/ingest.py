@@ -6,6 +6,7 @@
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -58,6 +59,8 @@ def main() -> int:
     arguments.add_argument("--small", action="store_true", help="only show that it works")
     arguments.add_argument("--skip-baselines", action="store_true")
     chosen = arguments.parse_args()
+    # Servers are ended by context managers, which a signal that just kills would skip.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sizes = SMALL if chosen.small else Sizes()
     allow_connections(sizes.fleet)
     results: dict[str, Any] = {"cores": os.cpu_count(), "sizes": asdict(sizes)}

@@ -143,7 +143,8 @@ def announcements(stack: Stack, topic: str) -> Iterator[Announcements]:
     """Collect what is published on ``topic``, but not what the broker had kept."""
     file = stack.folder / "announcements.txt"
     command = [program("mosquitto_sub"), *stack.client_options("observer"), "-R", "-q", "1"]
-    command += ["-t", topic, "-F", "%U %t %p"]
+    # A session of its own that stays, so that it misses nothing when the broker restarts.
+    command += ["-c", "-i", "observer", "-V", "mqttv311", "-t", topic, "-F", "%U %t %p"]
     with file.open("wb") as output:
         process = subprocess.Popen(command, stdout=output)
     try:

@@ -21,6 +21,7 @@ from voxtrude.credentials import hashed, new_secret
 from voxtrude.mongo import client, schema
 from voxtrude.mongo.printers import Printers
 from voxtrude.registration import Registration, Standing, new_printer_id, standard_base
+from voxtrude.retention import Retention
 from voxtrude.settings import Mongo
 
 AT_ONCE = 200
@@ -54,7 +55,7 @@ class Stack:
 
     async def _register(self) -> None:
         async with client.connect(Mongo.model_validate({"url": self.mongo_url})) as database:
-            await schema.migrate(database, schema.Retention())
+            await schema.migrate(database, Retention())
             collection = Printers(database)
             for start in range(0, len(self.printers), AT_ONCE):
                 some = self.printers[start : start + AT_ONCE]

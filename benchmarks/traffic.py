@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from voxtrude.simulator import payloads
-from voxtrude.simulator.payloads import GcodeFile, Moment, Payload
+from voxtrude.simulator.payloads import GcodeFile, Payload
+from voxtrude.simulator.printer_data import Moment, printer_data
 
 Saying: TypeAlias = tuple[str, Payload | str, bool]
 """A topic relative to the base topic, a payload without its stamp, and the retain flag."""
 
 CYCLE = 3  # readings() goes round: tool, bed, progress
+CANCELLED = 0.3  # of all prints
 
 
 def event(name: str, payload: Payload | None = None, *, retain: bool = False) -> Saying:
@@ -104,7 +106,7 @@ def whole_print(number: int) -> Iterator[Saying]:
             time_left=2100,
             origin="linear",
         )
-        yield progress(file, 42, payloads.printer_data(file, moment))
+        yield progress(file, 42, printer_data(file, moment))
         yield event("ZChange", {"new": 4.4, "old": 4.2}, retain=True)
         if file.name == file_of(number).name:
             yield from done(file, 3598.4)
@@ -119,7 +121,7 @@ def life(dice: random.Random) -> Iterator[Saying]:
         file = file_of(number)
         yield from start(file)
         length = dice.randint(20, 60)
-        last = dice.randrange(length) if dice.random() < 0.3 else None  # noqa: PLR2004  (of prints)
+        last = dice.randrange(15, length) if dice.random() < CANCELLED else None
         for step in range(length):
             yield temperature("tool0", round(dice.uniform(213, 217), 2), 215.0)
             if step % 3 == 0:

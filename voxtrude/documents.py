@@ -1,4 +1,4 @@
-"""The one public shape of a printer's state and its events: version 1.
+"""The one public shape of a printer's state: version 1.
 
 It is what the retained topics carry and what the command line and the API show; see
 docs/topics.md. Adding a field is fine; changing or removing one needs version 2. Times are
@@ -6,12 +6,10 @@ ISO 8601 in UTC, durations are seconds, temperatures degrees Celsius, progress p
 """
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Annotated, Self, TypedDict, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
-from voxtrude.events import Event
 from voxtrude.job_clock import elapsed
 from voxtrude.printer import (
     Basis,
@@ -39,18 +37,20 @@ Seconds = Annotated[
 ]
 
 
-class _Document(BaseModel):
+class Document(BaseModel):
+    """What every public document is: unchangeable, and deaf to fields of later releases."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Observed(_Document):
+class Observed(Document):
     """When a fact was observed, on our clock, and from what."""
 
     observed_at: datetime
     origin: Origin
 
 
-class MachineDocument(_Document):
+class MachineDocument(Document):
     """Who the printer is, from its registration."""
 
     id: str
@@ -116,7 +116,7 @@ class TemperatureDocument(Observed):
     current: bool
 
 
-class FileDocument(_Document):
+class FileDocument(Document):
     """A file; ``storage`` is local, sdcard or empty."""
 
     name: str
@@ -124,8 +124,13 @@ class FileDocument(_Document):
     storage: str
     size: int | None = None
 
+    @classmethod
+    def of(cls, file: PrintFile) -> Self:
+        """Write down a file."""
+        return cls(name=file.name, path=file.path, storage=file.storage, size=file.size)
 
-class TimeLeftDocument(_Document):
+
+class TimeLeftDocument(Document):
     """How long the job still took at ``observed_at``, and what that rests on."""
 
     seconds: Seconds
@@ -134,7 +139,7 @@ class TimeLeftDocument(_Document):
     finish_at: datetime | None
 
 
-class JobDocument(_Document):
+class JobDocument(Document):
     """The open job; without ``started_at`` its start was not seen."""
 
     id: str
@@ -149,7 +154,7 @@ class JobDocument(_Document):
     paused_at: datetime | None
 
 
-class PastJobDocument(_Document):
+class PastJobDocument(Document):
     """The job that ended last."""
 
     id: str
@@ -163,7 +168,7 @@ class PastJobDocument(_Document):
     error: str | None
 
 
-class PrinterDocument(_Document):
+class PrinterDocument(Document):
     """One printer's whole state; a part that is null was never heard."""
 
     version: int = VERSION
@@ -213,59 +218,11 @@ class PrinterDocument(_Document):
                 for heater, reading in sorted(state.temperatures.items())
             },
             height=height and HeightDocument(mm=height.value, **_observed(height)),
-            selected_file=_file(state.selected.value) if state.selected else None,
+            selected_file=FileDocument.of(state.selected.value) if state.selected else None,
             metadata=dict(state.metadata),
             job=_job(state.job),
             last_job=_past_job(state.last_job),
         )
-
-
-class EventDocument(_Document):
-    """One thing that happened; told twice it has the same ``id``."""
-
-    version: int = VERSION
-    id: str
-    printer: str
-    name: str
-    kind: str
-    level: str
-    at: datetime
-    job: str | None = None
-    file: FileDocument | None = None
-    text: str | None = None
-
-    @classmethod
-    def of(cls, registration: Registration, event: Event) -> Self:
-        """Write down an event."""
-        return cls(
-            id=event.id,
-            printer=event.printer,
-            name=registration.name,
-            kind=event.kind.value,
-            level=event.level.value,
-            at=event.at,
-            job=event.subject or None,
-            file=_file(event.file) if event.file else None,
-            text=event.text,
-        )
-
-
-class Condition(StrEnum):
-    """How one of our own services is."""
-
-    RUNNING = "running"
-    STALLED = "stalled"  # the database is away: printers are heard, and nothing is stored
-    STOPPED = "stopped"
-
-
-class ServiceDocument(_Document):
-    """Whether one of our own services runs: retained, and its last will."""
-
-    version: int = VERSION
-    service: str
-    state: Condition
-    since: datetime
-    release: str
 
 
 class _Provenance(TypedDict):
@@ -307,10 +264,6 @@ def _text(fact: Fact[str] | None) -> TextDocument | None:
     return TextDocument(text=fact.value, **_observed(fact)) if fact else None
 
 
-def _file(file: PrintFile) -> FileDocument:
-    return FileDocument(name=file.name, path=file.path, storage=file.storage, size=file.size)
-
-
 def _job(job: Job | None) -> JobDocument | None:
     if job is None:
         return None
@@ -319,7 +272,7 @@ def _job(job: Job | None) -> JobDocument | None:
     spent = elapsed(job, elapsed_at)
     return JobDocument(
         id=job.id,
-        file=_file(job.file),
+        file=FileDocument.of(job.file),
         origin=job.origin,
         started_at=job.started_at,
         progress=progress.value if progress else None,
@@ -343,7 +296,7 @@ def _past_job(job: PastJob | None) -> PastJobDocument | None:
         return None
     return PastJobDocument(
         id=job.id,
-        file=_file(job.file),
+        file=FileDocument.of(job.file),
         outcome=job.outcome,
         origin=job.origin,
         started_at=job.started_at,

@@ -1,7 +1,6 @@
 """The mqtt.js script that ingest is measured against, and how it is installed and run."""
 
 import contextlib
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -29,8 +28,7 @@ def _program(name: str) -> str:
 
 def install() -> Path:
     """Install the script's packages, once, outside of the repository; return the folder."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    folder = cache / "voxtrude-benchmarks" / "mqtt.js"
+    folder = Path.home() / ".cache" / "voxtrude-benchmarks" / "mqtt.js"
     lock = (HERE / "package-lock.json").read_bytes()
     done = folder / "installed"
     folder.mkdir(parents=True, exist_ok=True)

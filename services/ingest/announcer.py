@@ -12,8 +12,10 @@ from typing import Protocol
 import structlog
 
 from services.ingest.registry import Registry
-from voxtrude.documents import EventDocument, PrinterDocument
+from services.ingest.shelf import Shelf
+from voxtrude.documents import PrinterDocument
 from voxtrude.events import Event
+from voxtrude.notices import EventDocument
 from voxtrude.printer import PrinterId, PrinterState
 from voxtrude.topics import events_topic, state_topic
 
@@ -65,7 +67,7 @@ class Announcer:
         self._announced = announced
         self._interval = interval
         self._confirmed = confirmed
-        self._states: dict[PrinterId, PrinterState] = {}
+        self._states = Shelf()
         self._told_at: dict[PrinterId, float] = {}
         self._events: deque[Event] = deque(maxlen=MAX_EVENTS)
         self._dropped = 0
@@ -75,7 +77,7 @@ class Announcer:
 
     def tell(self, states: Mapping[PrinterId, PrinterState], events: Iterable[Event]) -> None:
         """Take states and events to announce."""
-        self._states.update(states)
+        self._states.take(states)
         for event in events:
             if len(self._events) == MAX_EVENTS:
                 self._dropped += 1  # the oldest gives way
@@ -89,7 +91,7 @@ class Announcer:
     def clear(self, printers: Iterable[PrinterId]) -> None:
         """Take the announcements of printers that are gone off the broker."""
         for printer in printers:
-            self._states.pop(printer, None)
+            self._states.drop(printer)
             self._told_at.pop(printer, None)
             if printer in self._announced:
                 self._gone.add(printer)
@@ -122,8 +124,9 @@ class Announcer:
             self._announced.update(fresh)
         sent = [self._publisher.send(state_topic(printer), b"", retain=True) for printer in gone]
         for printer in due:
-            state = self._states.pop(printer, None)
             registration = self._registry.get(printer)
+            state = self._states.get(printer) if registration else None
+            self._states.drop(printer)
             if state is None or registration is None:
                 continue
             self._told_at[printer] = now

@@ -17,12 +17,12 @@ from services.ingest.settings import IngestSettings
 from services.ingest.store import Store
 from services.ingest.upkeep import Upkeep
 from voxtrude import mqtt
-from voxtrude.documents import Condition
 from voxtrude.errors import SetupError
 from voxtrude.mongo import client, schema
 from voxtrude.mongo.meta import Announced
 from voxtrude.mongo.printers import Printers
 from voxtrude.mongo.states import States
+from voxtrude.notices import Condition
 from voxtrude.printer import PrinterState
 from voxtrude.process import utc_now
 from voxtrude.topics import BROKER_UPTIME
@@ -45,9 +45,11 @@ async def run(settings: IngestSettings, ready: Callable[[], None]) -> None:
         memory = Announced(database)
         store = Store(database)
         async with printers.changes() as changed:
-            registry = Registry(await printers.registrations(since - retention.printers))
+            registry = Registry()
+            async for registration in printers.each(since - retention.printers):
+                registry.add(registration)
             fleet = Fleet(registry, Inbox())
-            for kept in await States(database).load_kept(since - retention.printers):
+            async for kept in States(database).each(since - retention.printers):
                 if kept.state.printer in registry:
                     fleet.restore(kept.state, kept.applied)
             async with mqtt.connect(
@@ -62,26 +64,26 @@ async def run(settings: IngestSettings, ready: Callable[[], None]) -> None:
                     interval=settings.announce.interval,
                     confirmed=fleet.inbox.confirm,
                 )
-                await connection.subscribe(*sorted(registry.filters()))
-                with contextlib.suppress(SetupError):  # a broker of somebody else's may refuse
-                    await connection.subscribe(BROKER_UPTIME)
-                presence.set(Condition.RUNNING)
-                announcer.tell(
-                    {
-                        printer: fleet.states.get(printer, PrinterState(printer=printer))
-                        for printer in registry.ids()
-                    },
-                    [],
-                )
-                ready()
-                log.info(
-                    "listening", printers=len(registry), session_present=connection.session_present
-                )
+                known = fleet.states.part(registry.ids())
+                unheard = registry.ids() - known.keys()
+                announcer.tell({one: PrinterState(printer=one) for one in unheard}, [])
+                announcer.tell(known, [])
                 pipeline = Pipeline(connection, fleet, store, announcer, presence)
                 try:
                     async with asyncio.TaskGroup() as tasks:
+                        # What the broker repeats comes before its answers: it must be taken.
                         tasks.create_task(pipeline.run(), name="pipeline")
                         tasks.create_task(announcer.run(), name="announcer")
+                        await connection.subscribe(*sorted(registry.filters()))
+                        with contextlib.suppress(SetupError):  # a strange broker may refuse
+                            await connection.subscribe(BROKER_UPTIME)
+                        presence.set(Condition.RUNNING)
+                        ready()
+                        log.info(
+                            "listening",
+                            printers=len(registry),
+                            session_present=connection.session_present,
+                        )
                         tasks.create_task(
                             follow(changed, printers, connection, fleet, store, announcer),
                             name="registrar",

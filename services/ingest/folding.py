@@ -8,6 +8,7 @@ from typing import Protocol
 from services.ingest.inbox import Inbox, mark
 from services.ingest.octoprint import decode
 from services.ingest.registry import Registry, stranger_base
+from services.ingest.shelf import Shelf
 from voxtrude.errors import PayloadError
 from voxtrude.events import Event, happenings
 from voxtrude.jobs import finished
@@ -70,7 +71,7 @@ class Fleet:
     def __init__(self, registry: Registry, inbox: Inbox) -> None:
         self.registry = registry
         self.inbox = inbox
-        self.states: dict[PrinterId, PrinterState] = {}
+        self.states = Shelf()
         self.waiting: set[PrinterId] = set()
         self._number = 0
 
@@ -84,7 +85,7 @@ class Fleet:
     def forget(self, printers: Iterable[PrinterId]) -> None:
         """Drop printers that are gone."""
         for printer in printers:
-            self.states.pop(printer, None)
+            self.states.drop(printer)
             self.waiting.discard(printer)
             self.inbox.forget([printer])
 
@@ -118,6 +119,7 @@ class Fleet:
                 continue
             if message is not None:
                 self._apply(changes, message)
+        self.states.take(changes.states)
         return changes
 
     def pass_time(self, now: datetime) -> Changes:
@@ -126,24 +128,27 @@ class Fleet:
         changes = Changes(self._number)
         for printer in list(self.waiting):
             self._apply(changes, TimePassed(printer=printer, received_at=now))
+        self.states.take(changes.states)
         return changes
 
     def doubt_links(self, broker_started_at: datetime, now: datetime) -> Changes:
         """Doubt every connection that is older than the broker."""
         self._number += 1
         changes = Changes(self._number)
-        for state in list(self.states.values()):
+        for state in self.states.values():
             if state.link and state.link.observed_at < broker_started_at:
                 self._apply(changes, LinkDoubted(printer=state.printer, received_at=now))
+        self.states.take(changes.states)
         return changes
 
     def _apply(self, changes: Changes, message: Message) -> None:
         printer = message.printer
-        before = self.states.get(printer) or PrinterState(printer=printer)
+        before = (
+            changes.states.get(printer) or self.states.get(printer) or PrinterState(printer=printer)
+        )
         after = evolve(before, message)
         if after is before or after == before:
             return
-        self.states[printer] = after
         changes.states[printer] = after
         if waits(after):
             self.waiting.add(printer)

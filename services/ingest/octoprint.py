@@ -7,16 +7,15 @@ hold the names of the job events they belong to.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Annotated, Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from pydantic_core import from_json
-from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
-from services.ingest.printer_data import PrinterData, status_of
+from services.ingest import payloads
+from services.ingest.headings import Kind, heading
+from services.ingest.printer_data import status_of
 from voxtrude.errors import PayloadError
 from voxtrude.messages import (
     AttentionRequested,
@@ -39,109 +38,14 @@ from voxtrude.messages import (
     StatusReported,
     TemperatureReported,
 )
-from voxtrude.printer import Fault, Outcome, PrinterId, PrintFile
-from voxtrude.registration import Registration, Templates
+from voxtrude.printer import Fault, Outcome, PrinterId
+from voxtrude.registration import Registration
 
 MAX_PAYLOAD = 65_536
-MAX_TOPIC = 256  # after the base; what is longer is none of the plugin's
 MAX_STAMP = 1 << 40  # seconds; far beyond every date that a computer can hold
 HEATER = re.compile(r"[A-Za-z0-9_-]{1,32}")
 MAX_KEY = 64
 MAX_VALUE = 200
-
-
-class Kind:
-    """The classes of topic that the plugin has."""
-
-    EVENT = "event"
-    PROGRESS = "progress"
-    TEMPERATURE = "temperature"
-    METADATA = "metadata"
-    LAST_WILL = "last_will"
-
-
-# Payloads. Unknown keys are ignored: any plugin may add some. ------------------------------
-
-Text = Annotated[str, Field(max_length=4096)]
-Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Celsius = Annotated[float, Field(ge=-300, le=5000, allow_inf_nan=False)]
-Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-Millimetres = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
-Size = Annotated[int, Field(ge=0, lt=1 << 62)]
-
-
-class _Payload(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True)
-
-
-class _Temperature(_Payload):
-    actual: Celsius | None
-    target: Celsius | None
-
-
-class _Progress(_Payload):
-    path: Text
-    progress: Annotated[int, Field(ge=0, le=100)]
-    printer_data: PrinterData | None = None
-
-
-class _State(_Payload):
-    state_id: Annotated[str, Field(max_length=64)]
-    state_string: Annotated[str, Field(max_length=1024)]
-
-
-class _Error(_Payload):
-    error: Text
-    consequence: Annotated[str, Field(max_length=64)] | None = None
-
-
-class _Firmware(_Payload):
-    name: Annotated[str, Field(max_length=256)]
-
-
-class _Height(_Payload):
-    new: Millimetres | None
-
-
-class _File(_Payload):
-    name: Text
-    path: Text
-    origin: Annotated[str, Field(max_length=64)] = ""
-    size: Size | None = None
-
-    def file(self) -> PrintFile:
-        return PrintFile(name=self.name, path=self.path, storage=self.origin, size=self.size)
-
-
-class _Paused(_File):
-    progress: Percent | None = None
-
-
-class _Ended(_File):
-    time: Seconds | None = None
-    progress: Percent | None = None
-    reason: Annotated[str, Field(max_length=64)] | None = None
-    error: Text | None = None
-
-
-class _Result(TypedDict, total=False):
-    estimatedPrintTime: Seconds | None
-
-
-class _Analysis(_Payload):
-    path: Text
-    result: _Result
-
-
-# From topic to message ----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """What a topic says before its payload is read."""
-
-    kind: str
-    name: str
 
 
 class Stamp(TypedDict):
@@ -154,14 +58,6 @@ class Stamp(TypedDict):
 
 
 Body: TypeAlias = Mapping[str, Any]  # a JSON object, before it was validated
-
-
-def heading(registration: Registration, topic: str) -> Heading | None:
-    """Return what ``topic`` is to the printer, or None where it is none of the plugin's."""
-    base = registration.base_topic
-    if len(topic) - len(base) > MAX_TOPIC or not topic.startswith(base):
-        return None
-    return _heading(registration.templates, topic[len(base) :])
 
 
 def decode(
@@ -269,12 +165,12 @@ def _metadata(topic: str, key: str, payload: bytes, stamp: Stamp) -> Message:
 def _temperature(heater: str, body: Body, stamp: Stamp) -> Message:
     if not HEATER.fullmatch(heater):
         raise ValueError("no name of a heater")
-    said = _Temperature.model_validate(body)
+    said = payloads.Temperature.model_validate(body)
     return TemperatureReported(**stamp, heater=heater, actual=said.actual, target=said.target)
 
 
 def _progress(_name: str, body: Body, stamp: Stamp) -> Message:
-    said = _Progress.model_validate(body)
+    said = payloads.Progress.model_validate(body)
     details = said.printer_data.details() if said.printer_data else None
     if not said.path and not said.progress and not (details and details.file):
         return OctoPrintStarted(**stamp, status=details.status if details else None)  # once (Q3)
@@ -282,30 +178,30 @@ def _progress(_name: str, body: Body, stamp: Stamp) -> Message:
 
 
 def _state(_name: str, body: Body, stamp: Stamp) -> Message:
-    said = _State.model_validate(body)
+    said = payloads.State.model_validate(body)
     return StatusReported(**stamp, status=status_of(said.state_id, said.state_string))
 
 
 def _error(_name: str, body: Body, stamp: Stamp) -> Message:
-    said = _Error.model_validate(body)
+    said = payloads.Error.model_validate(body)
     return FaultReported(**stamp, fault=Fault(text=said.error, consequence=said.consequence))
 
 
 def _firmware(_name: str, body: Body, stamp: Stamp) -> Message:
-    return FirmwareReported(**stamp, name=_Firmware.model_validate(body).name)
+    return FirmwareReported(**stamp, name=payloads.Firmware.model_validate(body).name)
 
 
 def _height(_name: str, body: Body, stamp: Stamp) -> Message:
-    new = _Height.model_validate(body).new
+    new = payloads.Height.model_validate(body).new
     return Heard(**stamp) if new is None else HeightReported(**stamp, mm=new)
 
 
 def _selected(_name: str, body: Body, stamp: Stamp) -> Message:
-    return FileSelected(**stamp, file=_File.model_validate(body).file())
+    return FileSelected(**stamp, file=payloads.File.model_validate(body).file())
 
 
 def _analysed(_name: str, body: Body, stamp: Stamp) -> Message:
-    said = _Analysis.model_validate(body)
+    said = payloads.Analysis.model_validate(body)
     seconds = said.result.get("estimatedPrintTime")
     if seconds is None:
         return Heard(**stamp)
@@ -313,15 +209,15 @@ def _analysed(_name: str, body: Body, stamp: Stamp) -> Message:
 
 
 def _started(_name: str, body: Body, stamp: Stamp) -> Message:
-    return JobStarted(**stamp, file=_File.model_validate(body).file())
+    return JobStarted(**stamp, file=payloads.File.model_validate(body).file())
 
 
 def _paused(_name: str, body: Body, stamp: Stamp) -> Message:
-    return JobPaused(**stamp, percent=_Paused.model_validate(body).progress)
+    return JobPaused(**stamp, percent=payloads.Paused.model_validate(body).progress)
 
 
 def _ended(name: str, body: Body, stamp: Stamp) -> Message:
-    said = _Ended.model_validate(body)
+    said = payloads.Ended.model_validate(body)
     outcome = _OUTCOMES[name]
     percent, error = said.progress, said.error
     if name == "PrintFailed":
@@ -368,35 +264,3 @@ _READERS: dict[tuple[str, str], _Reader] = {
     (Kind.EVENT, "PrintCancelled"): _ended,
     (Kind.EVENT, "PrintFailed"): _ended,
 }
-
-
-# Templates ------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=4096)
-def _heading(templates: Templates, relative: str) -> Heading | None:
-    for pattern, kind in _patterns(templates):
-        match = pattern.fullmatch(relative)
-        if match:
-            return Heading(kind, match[1] if pattern.groups else "")
-    return None
-
-
-@lru_cache(maxsize=256)
-def _patterns(templates: Templates) -> tuple[tuple[re.Pattern[str], str], ...]:
-    kinds = (
-        (templates.temperature, Kind.TEMPERATURE),
-        (templates.event, Kind.EVENT),
-        (templates.progress, Kind.PROGRESS),
-        (templates.last_will, Kind.LAST_WILL),
-        (templates.metadata, Kind.METADATA),
-    )
-    # The most literal one first: a bare {temp} would take every topic.
-    ordered = sorted(kinds, key=lambda row: -len(re.sub(r"\{[^}]*\}", "", row[0])))
-    return tuple((_pattern(template), kind) for template, kind in ordered)
-
-
-def _pattern(template: str) -> re.Pattern[str]:
-    """Turn ``event/{event}/x`` into a pattern whose group is the placeholder."""
-    parts = re.split(r"\{[^}]*\}", template, maxsplit=1)
-    return re.compile("(.+)".join(re.escape(part) for part in parts))

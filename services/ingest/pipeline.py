@@ -14,15 +14,15 @@ from services.ingest.announcer import Announcer
 from services.ingest.folding import Changes, Fleet
 from services.ingest.presence import Presence
 from services.ingest.store import Store
-from voxtrude.documents import Condition
 from voxtrude.errors import LinkError
 from voxtrude.mqtt import Connection, Delivery
+from voxtrude.notices import Condition
 from voxtrude.process import Patience, utc_now
 from voxtrude.topics import BROKER_UPTIME
 
 log = structlog.get_logger()
 
-BATCH = 5000
+BATCH = 2000
 TICK = 1.0
 ROUNDED = timedelta(seconds=2)
 """The broker tells its uptime in whole seconds: a younger connection is not doubted."""
@@ -83,7 +83,7 @@ class Pipeline:
                 self._presence.set(Condition.RUNNING)
                 self._patience.recover("database is back")
                 break
-        self._announcer.tell(changes.states, changes.events)
+        self._announcer.tell(self._fleet.states.part(changes.states), changes.events)
 
     async def _broker_said(self, batch: list[Delivery]) -> None:
         """Learn once a session since when the broker runs.
@@ -98,7 +98,7 @@ class Pipeline:
         if not seconds:
             return
         self._broker_known = True
-        await self._connection.unsubscribe(BROKER_UPTIME)
+        self._connection.unsubscribe(BROKER_UPTIME)
         now = self._clock()
         started_at = now - timedelta(seconds=seconds) - ROUNDED
         await self._keep(self._fleet.doubt_links(started_at, now))

@@ -6,9 +6,9 @@ The last will says "stopped" for us, so that nobody takes old states for current
 from datetime import datetime
 
 from voxtrude import __version__
-from voxtrude.documents import Condition, ServiceDocument
 from voxtrude.errors import LinkError
 from voxtrude.mqtt import Connection, Will
+from voxtrude.notices import Condition, ServiceDocument
 from voxtrude.topics import INGEST, service_topic
 
 TOPIC = service_topic(INGEST)

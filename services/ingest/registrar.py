@@ -39,5 +39,5 @@ async def follow(
             announcer.tell({printer: state}, [])
         after = fleet.registry.filters()
         await connection.subscribe(*sorted(after - before))
-        await connection.unsubscribe(*sorted(before - after))
+        connection.unsubscribe(*sorted(before - after))
     raise LinkError("the database has ended the stream of changes")

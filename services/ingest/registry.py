@@ -1,9 +1,17 @@
 """Which topic belongs to which printer."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from voxtrude.printer import PrinterId
-from voxtrude.registration import STANDARD_ROOT, Registration, Standing, topic_filters
+from voxtrude.registration import (
+    STANDARD_ROOT,
+    Identification,
+    Registration,
+    Standing,
+    Templates,
+    topic_filters,
+)
 
 STANDARD_FILTER = f"{STANDARD_ROOT}/#"
 
@@ -19,6 +27,8 @@ class Registry:
         self._by_id: dict[PrinterId, Registration] = {}
         self._by_base: dict[str, Registration] = {}
         self._glued: dict[str, Registration] = {}
+        self._plates: dict[Identification, Identification] = {}
+        self._templates: dict[Templates, Templates] = {}
         for registration in registrations:
             self.add(registration)
 
@@ -43,8 +53,19 @@ class Registry:
         return set(self._by_id)
 
     def add(self, registration: Registration) -> None:
-        """Add or replace a registration; a revoked printer is not listened to."""
+        """Add or replace a registration; a revoked printer is not listened to.
+
+        Ingest has no use for credentials, and most share templates and plates.
+        """
         self.remove(registration.id)
+        registration = replace(
+            registration,
+            credential=None,
+            identification=self._plates.setdefault(
+                registration.identification, registration.identification
+            ),
+            templates=self._templates.setdefault(registration.templates, registration.templates),
+        )
         self._by_id[registration.id] = registration
         if registration.standing is Standing.REVOKED:
             return

@@ -16,7 +16,6 @@ from voxtrude.cli.output import age, console, show_json, span
 from voxtrude.cli.processes import LOGS, Supervisord
 from voxtrude.cli.programs import MOSQUITTO, SERVICE
 from voxtrude.cli.site import Site
-from voxtrude.documents import Condition
 from voxtrude.dynsec import OBSERVER
 from voxtrude.errors import LinkError, SetupError, VoxtrudeError
 from voxtrude.mongo import replica_set, schema
@@ -25,6 +24,7 @@ from voxtrude.mongo.printers import Printers
 from voxtrude.mongo.quarantine import Quarantine
 from voxtrude.mongo.states import States
 from voxtrude.mongo.unknown import UnknownPrinters
+from voxtrude.notices import Condition
 from voxtrude.printer import PrinterState
 from voxtrude.process import EXIT_UNAVAILABLE, utc_now
 from voxtrude.registration import Registration, Standing

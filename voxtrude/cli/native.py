@@ -29,13 +29,13 @@ from voxtrude.cli.programs import (
 )
 from voxtrude.cli.settings import CliSettings
 from voxtrude.cli.site import Site, Stack
-from voxtrude.documents import Condition
 from voxtrude.dynsec import INGEST, OBSERVER
 from voxtrude.errors import LinkError, SetupError
 from voxtrude.mongo import replica_set
 from voxtrude.mongo.client import connect
 from voxtrude.mongo.printers import Printers
 from voxtrude.mongo.schema import migrate
+from voxtrude.notices import Condition
 from voxtrude.process import utc_now
 from voxtrude.settings import foreign
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from voxtrude import mqtt, topics
-from voxtrude.documents import ServiceDocument
 from voxtrude.dynsec import OBSERVER
+from voxtrude.notices import ServiceDocument
 from voxtrude.settings import Mqtt
 
 LISTEN = 2.0  # seconds; retained messages come at once
