@@ -19,17 +19,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import bson
+
 from benchmarks import observers, traffic
 from benchmarks.printers import Host, Printer, allow_connections, publish
 from benchmarks.stack import Stack, running
 from services.ingest.folding import Changes, Fleet
 from services.ingest.inbox import Inbox
 from services.ingest.registry import Registry
+from voxtrude.mongo.client import CODEC
 from voxtrude.mongo.states import Kept, to_document
 from voxtrude.mqtt import Delivery
+from voxtrude.printer import PrinterState
 from voxtrude.simulator.payloads import CONNECTED, LAST_WILL, encoded
 
-CONVERGE = 120.0  # seconds for what is under way at the end
+CONVERGE = 20.0  # seconds for what is under way at the end
 LOOK = 0.25  # seconds between two looks at the database
 SETTLE = 2.0  # seconds at both ends of a run without a kill
 
@@ -320,10 +324,14 @@ def folded(stack: Stack, said: Iterable[tuple[float, str, bytes]]) -> Expected:
         for at, topic, payload in said
     )
     states = {
-        printer: timeless(to_document(Kept(state))["state"])
+        str(printer): timeless(bson.decode(_encoded(state))["state"])
         for printer, state in fleet.states.items()
     }
     return Expected(states, changes)
+
+
+def _encoded(state: PrinterState) -> bytes:
+    return bson.encode(to_document(Kept(state)), codec_options=CODEC)
 
 
 def timeless(value: Any) -> Any:  # noqa: ANN401  (a document's value)
@@ -356,13 +364,13 @@ def differences(
     """Return (printer, fact, found, wanted) of everything that is not as it should be."""
     with stack.database() as database:
         stored = {one["_id"]: timeless(one["state"]) for one in database["states"].find()}
-    found = []
-    for printer, wanted in expected.states.items():
-        state = stored.get(printer, {})
-        for fact in facts or sorted({*wanted, *state}):
-            if state.get(fact) != wanted.get(fact):
-                found.append((printer, fact, state.get(fact), wanted.get(fact)))
-    return found
+    return [
+        (printer, fact, state.get(fact), wanted.get(fact))
+        for printer, wanted in expected.states.items()
+        for state in (stored.get(printer, {}),)
+        for fact in facts or sorted({*wanted, *state})
+        if state.get(fact) != wanted.get(fact)
+    ]
 
 
 def check_jobs(stack: Stack, expected: Expected, report: Report) -> None:

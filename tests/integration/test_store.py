@@ -1,10 +1,14 @@
 """The database's door keeps its contract, with both drivers and with authentication on."""
 
 import asyncio
+import os
 import secrets
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
 import pymongo
@@ -12,6 +16,7 @@ import pytest
 from pymongo import InsertOne
 from pymongo.errors import OperationFailure
 
+from broker import secrets as broker_secrets
 from tests.integration.brokers import printer
 from tests.integration.conftest import Database as Server
 from tests.integration.servers import free_port, mongod
@@ -239,13 +244,24 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"127.0.0.1:{port}"
 
 
-async def test_each_service_may_do_its_work_and_nothing_else(guarded: str) -> None:
+def migrate(root: Mongo, accounts: Path) -> None:
+    """Run the command that makes the database's users."""
+    subprocess.run(
+        [sys.executable, "-m", "voxtrude.cli", "migrate", "--accounts", str(accounts)],
+        env=os.environ | {"VOXTRUDE_MONGO_URL": root.url.get_secret_value()},
+        cwd=accounts.parent,
+        check=True,
+    )
+
+
+async def test_each_service_may_do_its_work_and_nothing_else(guarded: str, tmp_path: Path) -> None:
     root = Mongo.model_validate({"url": f"mongodb://admin:root@{guarded}/?authSource=admin"})
-    passwords = {role: secrets.token_urlsafe(16) for role in users.ROLES}
+    accounts = tmp_path / "accounts.json"
+    for _ in range(2):
+        migrate(root, accounts)
+    passwords = broker_secrets.load(accounts)
+    assert users.ROLES.keys() <= passwords.keys()
     async with client.connect(root) as database:
-        await schema.migrate(database, Retention())
-        for _ in range(2):
-            await users.provide(database, passwords)
         one = printer().registration
         await Printers(database).add(one)
 

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from broker import secrets
 from voxtrude.cli import fleet, site
 from voxtrude.cli.native import WHOLE_STOP, Native, alone
 from voxtrude.cli.options import AsJson, DataDir
@@ -20,7 +21,7 @@ from voxtrude.cli.processes import LOGS, Process, Supervisord
 from voxtrude.cli.settings import CliSettings
 from voxtrude.cli.site import SOCKET, Site
 from voxtrude.errors import LinkError, SetupError
-from voxtrude.mongo import schema
+from voxtrude.mongo import schema, users
 from voxtrude.mongo.client import connect
 from voxtrude.process import EXIT_UNAVAILABLE, utc_now
 from voxtrude.settings import load
@@ -150,9 +151,20 @@ def status(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
         raise typer.Exit(EXIT_UNAVAILABLE)
 
 
-def migrate(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
+def migrate(
+    data_dir: DataDir = None,
+    *,
+    accounts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Make a database user for each service, with the passwords of this JSON file; "
+            "it is made where it is missing. For a database that asks for passwords."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Bring the database to this version; it may run again and again."""
-    done = asyncio.run(_migrate(site.find(data_dir)))
+    done = asyncio.run(_migrate(site.find(data_dir), accounts))
     if as_json:
         show_json({"done": done})
     else:
@@ -160,9 +172,12 @@ def migrate(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
             console.print(line)
 
 
-async def _migrate(where: Site) -> list[str]:
+async def _migrate(where: Site, accounts: Path | None) -> list[str]:
     async with connect(where.mongo) as database:
-        return await schema.migrate(database, where.settings.keep.retention())
+        done = await schema.migrate(database, where.settings.keep.retention())
+        if accounts:
+            done += await users.provide(database, secrets.ensure(accounts))
+        return done
 
 
 def _moment(process: Process) -> datetime | None:

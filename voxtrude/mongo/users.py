@@ -48,8 +48,10 @@ ROLES: dict[str, dict[str, list[str]]] = {
 ALREADY_EXISTS = frozenset({51002, 51003})  # a role, a user
 
 
-async def provide(database: Database, secrets: Mapping[str, str]) -> None:
+async def provide(database: Database, secrets: Mapping[str, str]) -> list[str]:
     """Make the roles, and a user for each secret; a second time it changes the secrets.
+
+    Returns what was done, in words.
 
     Raises:
         SetupError: We may not.
@@ -63,10 +65,12 @@ async def provide(database: Database, secrets: Mapping[str, str]) -> None:
         ]
         arguments: Document = {"privileges": privileges, "roles": []}
         await _create_or_update(database, "Role", role, arguments)
-    for user in ROLES.keys() & secrets.keys():
+    users = sorted(ROLES.keys() & secrets.keys())
+    for user in users:
         await _create_or_update(
             database, "User", user, {"pwd": secrets[user], "roles": [{"role": user, "db": name}]}
         )
+    return [f"users {', '.join(users)}"]
 
 
 async def _create_or_update(database: Database, kind: str, name: str, arguments: Document) -> None:
