@@ -260,3 +260,13 @@ def logs_in(place: Site, one: Printer) -> bool:
         return client.connect()
     finally:
         client.close()
+
+
+def connected(place: Site, one: Printer, protocol: MQTTProtocolVersion = V5) -> Raw:
+    """Return a printer's client; it connects when it is entered."""
+    return Raw(place.settings.port, (one.id, one.secret), protocol=protocol)
+
+
+def heard(ingest: Raw, topic: str) -> None:
+    """Wait until a client has heard something on a topic."""
+    wait_until(lambda: topic in ingest.topics(), DEADLINE, f"ingest did not hear {topic}")

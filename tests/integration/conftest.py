@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pymongo
 import pytest
 
-from tests.integration.brokers import printer, site
+from tests.integration.brokers import KINDS, Kind, Printer, Raw, Site, printer, site
 from tests.integration.servers import Server, free_port, mongod
 from tests.integration.stacks import Stack
 
@@ -49,3 +49,37 @@ def stack(mongo: Database, tmp_path: Path) -> Iterator[Stack]:
         name = f"test_{secrets.token_hex(6)}"
         yield Stack(place, mongo.url, name, tmp_path, mongo.client, broker)
         mongo.client.drop_database(name)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """A rendered broker of each kind, with printers; nobody is connected yet."""
+    printers = [printer(), printer(), printer("hall/unit 1/"), printer()]
+    prepared = site(
+        cast("Kind", request.param), tmp_path_factory.mktemp("site") / "data", *printers
+    )
+    prepared.render()
+    with prepared.run():
+        yield prepared
+
+
+@pytest.fixture
+def ours(place: Site) -> Printer:
+    """A printer."""
+    return place.printers[0]
+
+
+@pytest.fixture
+def theirs(place: Site) -> Printer:
+    """Another printer."""
+    return place.printers[1]
+
+
+@pytest.fixture
+def ingest(place: Site) -> Iterator[Raw]:
+    """What ingest hears: everything."""
+    with Raw(place.settings.port, place.service("ingest")) as client:
+        assert client.subscribe("#")
+        yield client

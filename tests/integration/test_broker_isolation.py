@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
 
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -10,16 +9,14 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from broker.control import Control
 from tests.integration.brokers import (
     DEADLINE,
-    KINDS,
     V5,
     V31,
     V311,
-    Kind,
     Printer,
     Raw,
     Site,
-    printer,
-    site,
+    connected,
+    heard,
 )
 from tests.integration.servers import wait_until
 from voxtrude import dynsec, mqtt
@@ -27,49 +24,10 @@ from voxtrude import dynsec, mqtt
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def place(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Site]:
-    printers = [printer(), printer(), printer("hall/unit 1/"), printer()]
-    prepared = site(
-        cast("Kind", request.param), tmp_path_factory.mktemp("site") / "data", *printers
-    )
-    prepared.render()
-    with prepared.run():
-        yield prepared
-
-
-@pytest.fixture
-def ours(place: Site) -> Printer:
-    return place.printers[0]
-
-
-@pytest.fixture
-def theirs(place: Site) -> Printer:
-    return place.printers[1]
-
-
 @pytest.fixture
 def elsewhere(place: Site) -> Printer:
     """A printer with a base topic of its own."""
     return place.printers[2]
-
-
-@pytest.fixture
-def ingest(place: Site) -> Iterator[Raw]:
-    """What ingest hears: everything."""
-    with Raw(place.settings.port, place.service("ingest")) as client:
-        assert client.subscribe("#")
-        yield client
-
-
-def connected(place: Site, one: Printer, protocol: MQTTProtocolVersion = V5) -> Raw:
-    return Raw(place.settings.port, (one.id, one.secret), protocol=protocol)
-
-
-def heard(ingest: Raw, topic: str) -> None:
-    wait_until(lambda: topic in ingest.topics(), DEADLINE, f"ingest did not hear {topic}")
 
 
 @contextmanager

@@ -124,7 +124,7 @@ def test_a_name_that_is_none_is_refused_before_anything_else(tmp_path: Path, nam
     assert "name" in the_line(run(tmp_path, "printer", "add", name), SETUP)
 
 
-@pytest.mark.parametrize("base", ["farm", "farm/#", "/farm/", "voxtrude/x/", "octoPrint/"])
+@pytest.mark.parametrize("base", ["hall", "hall/#", "/hall/", "voxtrude/x/", "octoPrint/"])
 def test_a_base_topic_that_cannot_be_is_refused(tmp_path: Path, base: str) -> None:
     done = run(tmp_path, "printer", "add", "Ender", "--base-topic", base)
     the_line(done, SETUP)
