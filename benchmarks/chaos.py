@@ -33,7 +33,8 @@ from voxtrude.mqtt import Delivery
 from voxtrude.printer import PrinterState
 from voxtrude.simulator.payloads import CONNECTED, LAST_WILL, encoded
 
-CONVERGE = 20.0  # seconds for what is under way at the end
+CONVERGE = 120.0  # seconds for what is under way at the end
+LINGER = 3.0  # seconds for the last announcements
 LOOK = 0.25  # seconds between two looks at the database
 SETTLE = 2.0  # seconds at both ends of a run without a kill
 
@@ -57,11 +58,11 @@ class Size:
     ingest_kills: int = 10
     mongod_kills: int = 5
     outage: float = 30.0
-    calm: float = 15.0  # seconds of talk around a restart of the broker
+    calm: float = 15.0  # seconds of talk before, and after, a restart of the broker
 
 
 FULL = Size()
-SMALL = Size(20, 300, 8.0, 3, 2, 3.0, 4.0)
+SMALL = Size(20, 300, 8.0, 3, 2, 3.0, 10.0)
 
 
 @dataclass(slots=True)
@@ -279,7 +280,7 @@ def restart_broker(stack: Stack, size: Size, seed: int, cleanup: ExitStack) -> C
     stack.start_ingest()
     talk = Conversation(stack, size, seed)
     cleanup.callback(talk.close)
-    talk.go_on(size.calm / 2)
+    talk.go_on(size.calm / 4)
 
     def strike() -> None:
         stack.broker.stop()
@@ -287,7 +288,7 @@ def restart_broker(stack: Stack, size: Size, seed: int, cleanup: ExitStack) -> C
 
     fate = Fate([(0.5, strike)])
     cleanup.callback(fate.fulfil)
-    talk.go_on(size.calm / 2)
+    talk.go_on(size.calm / 4)
     fate.fulfil()
     for one in talk.talks:
         one.close()
@@ -397,8 +398,12 @@ def check_jobs(stack: Stack, expected: Expected, report: Report) -> None:
 
 def check_events(heard: observers.Announcements, expected: Expected, report: Report) -> None:
     """See that no event was told twice; some may have been missed, as they are not kept."""
-    told = Counter(document["id"] for _, _, document in heard.lines())
     wanted = {event.id for event in expected.changes.events if event.subject}
+    deadline = time.monotonic() + LINGER
+    while heard.lacks(wanted) and time.monotonic() < deadline:
+        time.sleep(LOOK)
+    lines = heard.lines()
+    told = Counter(document["id"] for _, _, document in lines)
     report.events = sum(told.values())
     report.events_missed = len(wanted - told.keys())
     twice = [name for name, times in told.items() if times > 1]
@@ -406,7 +411,7 @@ def check_events(heard: observers.Announcements, expected: Expected, report: Rep
         report.faults.append(f"{len(twice)} events told twice, such as {min(twice)}")
     invented = [
         document["id"]
-        for _, _, document in heard.lines()
+        for _, _, document in lines
         if document.get("job") and document["id"] not in wanted
     ]
     if invented:

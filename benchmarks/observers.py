@@ -9,7 +9,7 @@ import json
 import multiprocessing
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,11 @@ class Announcements:
         sign = f'"actual":{number},'
         lines = self._file.read_text().splitlines()
         return len({line.split(" ", 2)[1] for line in lines if sign in line})
+
+    def lacks(self, ids: Iterable[str]) -> bool:
+        """Tell whether the document of one of these ids has not come yet."""
+        text = self._file.read_text()
+        return any(f'"id":"{one}"' not in text for one in ids)
 
     def lines(self) -> list[tuple[float, str, dict[str, Any]]]:
         """End the collection; return (when, topic, document) of each message."""

@@ -120,7 +120,7 @@ def life(dice: random.Random) -> Iterator[Saying]:
         number += 1
         file = file_of(number)
         yield from start(file)
-        length = dice.randint(20, 60)
+        length = dice.randint(20, 30)
         last = dice.randrange(15, length) if dice.random() < CANCELLED else None
         for step in range(length):
             yield temperature("tool0", round(dice.uniform(213, 217), 2), 215.0)

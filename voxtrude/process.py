@@ -57,10 +57,14 @@ class Patience:
         self._troubled = False
 
     async def lose(self, event: str, reason: str) -> None:
-        """Say once that ``event`` happened, and wait with growing, jittered pauses."""
+        """Say once that ``event`` happened, and wait."""
         if not self._troubled:
             self._troubled = True
             log.warning(event, reason=reason)
+        await self.wait()
+
+    async def wait(self) -> None:
+        """Wait with growing, jittered pauses, and say nothing."""
         # Jitter spreads clients that lost the same server; it guards no secret.
         await asyncio.sleep(self._wait * random.uniform(0.5, 1.0))  # noqa: S311
         self._wait = min(self._wait * 2, self._longest)

@@ -1,8 +1,9 @@
 """The fold: deliveries → messages → states, and what has to be written. No I/O."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Protocol
 
 from services.ingest.inbox import Inbox, mark
@@ -16,6 +17,9 @@ from voxtrude.messages import LinkDoubted, Message, TimePassed
 from voxtrude.mongo.quarantine import Specimen
 from voxtrude.printer import Job, JobId, PastJob, PrinterId, PrinterState
 from voxtrude.reducer import evolve, waits
+
+PART = 100
+"""So many printers are told the same at once: all of a large fleet take too much memory."""
 
 MAX_STRANGERS = 100
 """Unregistered base topics noted in one batch; who floods is not worth more."""
@@ -122,24 +126,36 @@ class Fleet:
         self.states.take(changes.states)
         return changes
 
-    def pass_time(self, now: datetime) -> Changes:
-        """Settle what only silence can tell, for the printers that wait for it."""
-        self._number += 1
-        changes = Changes(self._number)
-        for printer in list(self.waiting):
-            self._apply(changes, TimePassed(printer=printer, received_at=now))
-        self.states.take(changes.states)
-        return changes
+    def pass_time(self, now: datetime) -> Iterator[Changes]:
+        """Settle what only silence can tell, for the printers that wait for it; in parts."""
+        return self._tell(TimePassed, list(self.waiting), now)
 
-    def doubt_links(self, broker_started_at: datetime, now: datetime) -> Changes:
-        """Doubt every connection that is older than the broker."""
-        self._number += 1
-        changes = Changes(self._number)
-        for state in self.states.values():
-            if state.link and state.link.observed_at < broker_started_at:
-                self._apply(changes, LinkDoubted(printer=state.printer, received_at=now))
-        self.states.take(changes.states)
-        return changes
+    def doubt_links(self, broker_started_at: datetime, now: datetime) -> Iterator[Changes]:
+        """Doubt every connection that is older than the broker; in parts."""
+        older = (
+            printer
+            for printer in list(self.states)
+            if (state := self.states.get(printer))
+            and state.link
+            and state.link.observed_at < broker_started_at
+        )
+        return self._tell(LinkDoubted, older, now)
+
+    def _tell(
+        self,
+        kind: type[TimePassed | LinkDoubted],
+        printers: Iterable[PrinterId],
+        now: datetime,
+    ) -> Iterator[Changes]:
+        """Tell printers the same; each part is written before the next is begun."""
+        rest = iter(printers)
+        while some := list(islice(rest, PART)):
+            self._number += 1
+            changes = Changes(self._number)
+            for printer in some:
+                self._apply(changes, kind(printer=printer, received_at=now))
+            self.states.take(changes.states)
+            yield changes
 
     def _apply(self, changes: Changes, message: Message) -> None:
         printer = message.printer

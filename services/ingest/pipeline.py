@@ -6,7 +6,7 @@ collects, so a batch is as large as the database is slow.
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -48,6 +48,7 @@ class Pipeline:
         self._clock = clock
         self._patience = Patience()
         self._broker_known = False
+        self._broker_since: datetime | None = None
 
     async def run(self) -> None:
         """Fold for as long as the connection stands.
@@ -69,16 +70,19 @@ class Pipeline:
             idle = not self._connection.waiting
             if idle and self._fleet.waiting and loop.time() - ticked_at >= TICK:
                 ticked_at = loop.time()
-                await self._keep(self._fleet.pass_time(self._clock()))
+                for part in self._fleet.pass_time(self._clock()):
+                    await self._keep(part)
 
     async def _keep(self, changes: Changes) -> None:
         """Write durably, however long the database is away; then announce."""
         while True:
             try:
                 await self._store.save(changes, self._fleet, self._clock())
-            except LinkError as error:
+            except LinkError:
+                # Quietly: a long absence ends the stream of registrations, and with it
+                # the session, which is what the log tells of.
                 self._presence.set(Condition.STALLED)
-                await self._patience.lose("database lost", str(error))
+                await self._patience.wait()
             else:
                 self._presence.set(Condition.RUNNING)
                 self._patience.recover("database is back")
@@ -88,20 +92,23 @@ class Pipeline:
     async def _broker_said(self, batch: list[Delivery]) -> None:
         """Learn once a session since when the broker runs.
 
-        A retained number is old, and so is the first one, zero: it may have waited in our
-        session since the broker's start.
+        What it tells may be old: kept by the broker, queued while we were away, or read
+        late while the database was away. So two in a row must say the same.
         """
         if self._broker_known:
             return
-        told = [one for one in batch if one.topic == BROKER_UPTIME and not one.retained]
-        seconds = _uptime(told[-1].payload) if told else 0
-        if not seconds:
-            return
-        self._broker_known = True
-        self._connection.unsubscribe(BROKER_UPTIME)
-        now = self._clock()
-        started_at = now - timedelta(seconds=seconds) - ROUNDED
-        await self._keep(self._fleet.doubt_links(started_at, now))
+        for one in batch:
+            if one.topic != BROKER_UPTIME or one.retained:
+                continue
+            since = datetime.fromtimestamp(one.received_at - _uptime(one.payload), UTC)
+            before, self._broker_since = self._broker_since, since
+            if before and abs(since - before) <= ROUNDED:
+                self._broker_known = True
+                self._connection.unsubscribe(BROKER_UPTIME)
+                started_at = min(since, before) - ROUNDED
+                for part in self._fleet.doubt_links(started_at, self._clock()):
+                    await self._keep(part)
+                return
 
 
 def _uptime(payload: bytes) -> int:

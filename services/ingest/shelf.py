@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from voxtrude.printer import PrinterId, PrinterState
 
 LEVEL = 1  # of compression: the next ones take longer and hardly find more
+ROOM = 4096  # bytes that hold most states, so that unpacking one does not take 16 KiB
 
 _STATE = TypeAdapter(PrinterState)
 
@@ -24,7 +25,7 @@ class Shelf(MutableMapping[PrinterId, PrinterState]):
 
     def __getitem__(self, printer: PrinterId) -> PrinterState:
         """Return a printer's state."""
-        return _STATE.validate_json(zlib.decompress(self._packed[printer]))
+        return _STATE.validate_json(zlib.decompress(self._packed[printer], bufsize=ROOM))
 
     def __setitem__(self, printer: PrinterId, state: PrinterState) -> None:
         """Keep a printer's state."""

@@ -76,10 +76,10 @@ class Database:
         return self.handle.get_collection(name, codec_options=CODEC, write_concern=DURABLE)
 
     @asynccontextmanager
-    async def watch(self, name: str) -> AsyncIterator[ChangeStream]:
-        """Follow the changes of a collection; the drivers differ in when they connect."""
+    async def watch(self, name: str, pipeline: list[Document]) -> AsyncIterator[ChangeStream]:
+        """Follow changes of a collection; the drivers differ in when they connect."""
         with translated():
-            opened: Any = self[name].watch(full_document="updateLookup")
+            opened: Any = self[name].watch(pipeline)
             stream: ChangeStream = await opened if inspect.isawaitable(opened) else opened
             async with stream:
                 yield stream

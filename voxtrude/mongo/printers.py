@@ -128,7 +128,16 @@ class Printers:
 
         Open it before ``registrations`` is read, and nothing is missed.
         """
-        async with self._database.watch(PRINTERS) as stream:
+        # That a printer is alive is noted each minute, for all of them.
+        touched = {
+            "operationType": "update",
+            "updateDescription.updatedFields.alive_at": {"$exists": True},
+        }
+        pipeline: list[Document] = [
+            {"$match": {"$nor": [touched]}},
+            {"$project": {"documentKey": 1}},
+        ]
+        async with self._database.watch(PRINTERS, pipeline) as stream:
 
             async def printers() -> AsyncIterator[PrinterId]:
                 with translated():

@@ -7,6 +7,7 @@ that the broker may send again (see services.ingest.inbox). Both change in one w
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -18,7 +19,7 @@ from voxtrude.mongo.schema import STATES
 from voxtrude.printer import Link, Origin, PrinterId, PrinterState
 
 VERSION = 1
-BATCH = 200  # documents fetched at once
+BATCH = 200  # documents fetched or written at once
 
 _STATE = TypeAdapter(PrinterState)
 
@@ -70,11 +71,16 @@ class States:
             LinkError: The database is away; nothing or a part was written, and writing
                 the same again is harmless.
         """
-        documents = [to_document(one) for one in kept]
-        return await write(
-            self._collection,
-            [ReplaceOne({"_id": document["_id"]}, document, upsert=True) for document in documents],
-        )
+        rejections: list[Rejection] = []
+        rest, written = iter(kept), 0
+        while documents := [to_document(one) for one in islice(rest, BATCH)]:
+            operations = [ReplaceOne({"_id": one["_id"]}, one, upsert=True) for one in documents]
+            rejections += [
+                Rejection(written + one.index, one.reason)
+                for one in await write(self._collection, operations)
+            ]
+            written += len(documents)
+        return rejections
 
     async def touch(self, now: datetime) -> None:
         """Keep printers alive whose connection we know to stand: an idle one is silent."""
@@ -91,7 +97,7 @@ class States:
             return {
                 PrinterId(document["_id"]): document["alive_at"]
                 async for document in self._collection.find(
-                    {"alive_at": {"$gt": after}}, {"alive_at": 1}
+                    {"alive_at": {"$gt": after}}, {"alive_at": 1}, batch_size=BATCH
                 )
             }
 
