@@ -34,9 +34,9 @@ from voxtrude.printer import PrinterState
 from voxtrude.simulator.payloads import CONNECTED, LAST_WILL, encoded
 
 CONVERGE = 120.0  # seconds for what is under way at the end
-LINGER = 3.0  # seconds for the last announcements
+LINGER = 1.5  # seconds for the last announcements
 LOOK = 0.25  # seconds between two looks at the database
-SETTLE = 2.0  # seconds at both ends of a run without a kill
+SETTLE = 1.0  # seconds at both ends of a run without a kill
 
 TIMES = frozenset(
     {"observed_at", "seen_at", "since", "opened_at", "started_at", "ended_at", "paused_at"}
@@ -62,7 +62,7 @@ class Size:
 
 
 FULL = Size()
-SMALL = Size(20, 300, 8.0, 3, 2, 3.0, 10.0)
+SMALL = Size(20, 300, 6.0, 3, 2, 2.0, 8.0)
 
 
 @dataclass(slots=True)

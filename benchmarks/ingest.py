@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import baseline, observers, traffic
+from benchmarks import baseline, environment, observers, traffic
 from benchmarks.printers import Host, Printer, allow_connections, connected, publish
 from benchmarks.stack import Stack, cpu_seconds, memory, program, running
 from tests.integration.servers import wait_until
@@ -63,12 +63,19 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sizes = SMALL if chosen.small else Sizes()
     allow_connections(sizes.fleet)
+    python = environment.python()
     results: dict[str, Any] = {"cores": os.cpu_count(), "sizes": asdict(sizes)}
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder), sizes.printers) as stack:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Path(folder), sizes.printers, python) as stack,
+    ):
         results |= throughput(stack, sizes, with_baselines=not chosen.skip_baselines)
         results |= latency(stack, sizes)
         results["dropped_by_broker"] = dropped(stack)
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder), sizes.fleet) as stack:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Path(folder), sizes.fleet, python) as stack,
+    ):
         results |= footprint(stack, sizes)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "ingest.json").write_text(json.dumps(results, indent=2) + "\n")

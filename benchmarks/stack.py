@@ -32,9 +32,10 @@ class Stack:
     """One broker, one database and their printers; made by ``running``."""
 
     def __init__(
-        self, folder: Path, printers: list[Printer], cleanup: contextlib.ExitStack
+        self, folder: Path, printers: list[Printer], cleanup: contextlib.ExitStack, python: str
     ) -> None:
         self.folder = folder
+        self._python = python
         self.printers = printers
         self.broker_settings = Broker(data=folder / "data", port=free_port(), tls_port=0)
         self.mongo_port = free_port()
@@ -87,7 +88,7 @@ class Stack:
             f"VOXTRUDE_MQTT_USERNAME={username}",
             f"VOXTRUDE_MQTT_PASSWORD_FILE={password}",
             "VOXTRUDE_LOG_FORMAT=json",
-            *(sys.executable, "-m", "services.ingest"),
+            *(self._python, "-m", "services.ingest"),
         ]
         log = self.folder / f"ingest-{next(self._numbers)}.log"
         server = self._cleanup.enter_context(servers.running(command, log, []))
@@ -132,12 +133,15 @@ class Stack:
 
 
 @contextlib.contextmanager
-def running(folder: Path, printers: int) -> Iterator[Stack]:
-    """Run broker and database in ``folder``, with that many registered printers."""
+def running(folder: Path, printers: int, python: str = sys.executable) -> Iterator[Stack]:
+    """Run broker and database in ``folder``, with that many registered printers.
+
+    ``python`` is the interpreter that runs ingest.
+    """
     now = datetime.now(UTC)
     made = [_printer(number, now) for number in range(printers)]
     with contextlib.ExitStack() as cleanup:
-        yield Stack(folder, made, cleanup)
+        yield Stack(folder, made, cleanup, python)
 
 
 def _printer(number: int, now: datetime) -> Printer:

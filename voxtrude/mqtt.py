@@ -37,7 +37,7 @@ BURST = 256  # packets read before the loop may do something else
 RECEIVE_MAXIMUM = 4000  # messages the broker may send ahead of our acknowledgements
 # Above these we stop reading, and TCP slows the broker. Receive Maximum alone does not:
 # Mosquitto before 2.0.15 answers each acknowledgement with as many messages as it allows.
-BACKLOG_MESSAGES = 8000
+BACKLOG_MESSAGES = 4000
 BACKLOG_BYTES = 4 * 1024 * 1024
 SESSION_SECONDS = 7 * 24 * 3600
 

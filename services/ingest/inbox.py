@@ -10,13 +10,15 @@ have read the acknowledgement.
 
 import struct
 import zlib
-from collections import deque
 from collections.abc import Iterable
 
 from voxtrude.printer import PrinterId
 
 MARK = struct.Struct("<HI")
 """A packet id and a checksum of topic and payload: enough within one window of messages."""
+
+BATCH = struct.Struct("<I")
+ENTRY = BATCH.size + MARK.size
 
 MAX_MARKS = 65_535
 """Marks kept of one printer, as many as there are packet ids.
@@ -42,7 +44,8 @@ class Inbox:
 
     def __init__(self) -> None:
         self._earlier: dict[PrinterId, bytes] = {}
-        self._batches: deque[tuple[int, dict[PrinterId, bytearray]]] = deque()
+        self._entries: dict[PrinterId, bytearray] = {}  # each a batch and a mark
+        self._confirmed = 0
         self._fresh: int | None = None
 
     def restore(self, printer: PrinterId, applied: bytes) -> None:
@@ -60,9 +63,7 @@ class Inbox:
 
     def add(self, batch: int, printer: PrinterId, one: Mark) -> None:
         """Note that a message is part of this batch."""
-        if not self._batches or self._batches[-1][0] != batch:
-            self._batches.append((batch, {}))
-        self._batches[-1][1].setdefault(printer, bytearray()).extend(one)
+        self._entries.setdefault(printer, bytearray()).extend(BATCH.pack(batch) + one)
 
     def saw_fresh(self, batch: int) -> None:
         """Note that this batch has a message that is no duplicate.
@@ -75,20 +76,25 @@ class Inbox:
 
     def confirm(self, batch: int) -> None:
         """Note that the broker has read the acknowledgements up to this batch."""
-        while self._batches and self._batches[0][0] <= batch:
-            self._batches.popleft()
+        self._confirmed = max(self._confirmed, batch)
         if self._fresh is not None and self._fresh <= batch:
             self._earlier.clear()
 
     def applied(self, printer: PrinterId) -> bytes:
         """Return what to store with the printer: the marks that may still be needed."""
+        entries = self._entries.get(printer, bytearray())
+        old = 0
+        while old < len(entries) and BATCH.unpack_from(entries, old)[0] <= self._confirmed:
+            old += ENTRY
+        del entries[:old]
         marks = self._earlier.get(printer, b"")
-        marks += b"".join(of[printer] for _, of in self._batches if printer in of)
+        marks += b"".join(
+            entries[start + BATCH.size : start + ENTRY] for start in range(0, len(entries), ENTRY)
+        )
         return marks[-MAX_MARKS * MARK.size :]
 
     def forget(self, printers: Iterable[PrinterId]) -> None:
         """Drop the marks of printers that are gone."""
         for printer in printers:
             self._earlier.pop(printer, None)
-            for _, of in self._batches:
-                of.pop(printer, None)
+            self._entries.pop(printer, None)

@@ -22,7 +22,7 @@ from voxtrude.topics import BROKER_UPTIME
 
 log = structlog.get_logger()
 
-BATCH = 2000
+BATCH = 500
 TICK = 1.0
 ROUNDED = timedelta(seconds=2)
 """The broker tells its uptime in whole seconds: a younger connection is not doubted."""

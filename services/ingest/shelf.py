@@ -29,7 +29,7 @@ class Shelf(MutableMapping[PrinterId, PrinterState]):
 
     def __setitem__(self, printer: PrinterId, state: PrinterState) -> None:
         """Keep a printer's state."""
-        self._packed[printer] = zlib.compress(_STATE.dump_json(state, exclude_none=True), LEVEL)
+        self._packed[printer] = zlib.compress(_STATE.dump_json(state, exclude_defaults=True), LEVEL)
 
     def __delitem__(self, printer: PrinterId) -> None:
         """Drop a printer's state."""

@@ -115,7 +115,7 @@ class States:
 def to_document(kept: Kept) -> Document:
     """Return what is stored."""
     state = kept.state
-    stored: dict[str, Any] = _STATE.dump_python(state, exclude_none=True)
+    stored: dict[str, Any] = _STATE.dump_python(state, exclude_defaults=True)
     del stored["printer"]
     return {
         "_id": state.printer,
