@@ -23,11 +23,19 @@ PATIENCE = 0.01  # seconds between two looks
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port that nobody listens on right now.
+
+    It lies below the ports that the system hands out to outgoing connections: one of those
+    may be taken again by any client before the server listens.
+    """
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_until(condition: Callable[[], object], seconds: float, what: str = "") -> None:
