@@ -68,10 +68,11 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Path(folder), sizes.printers, python) as stack,
+        observers.drops(stack) as drops,
     ):
         results |= throughput(stack, sizes, with_baselines=not chosen.skip_baselines)
         results |= latency(stack, sizes)
-        results["dropped_by_broker"] = dropped(stack)
+        results["dropped_by_broker"] = drops.count()
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Path(folder), sizes.fleet, python) as stack,
@@ -269,16 +270,6 @@ def quantiles(seconds: list[float]) -> dict[str, float]:
     cuts = statistics.quantiles(seconds, n=100, method="inclusive")
     found = {"p50": cuts[49], "p99": cuts[98], "max": max(seconds)}
     return {name: round(value * 1000, 2) for name, value in found.items()}
-
-
-def dropped(stack: Stack) -> int:
-    """Return how many messages the broker says it has dropped."""
-    command = [program("mosquitto_sub"), *stack.client_options("observer"), "-C", "1", "-W", "20"]
-    command += ["-R", "-t", "$SYS/broker/uptime"]  # what follows is as fresh as this
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    command = [program("mosquitto_sub"), *stack.client_options("observer"), "-C", "1", "-W", "20"]
-    command += ["-t", "$SYS/broker/publish/messages/dropped"]
-    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
 # Memory -------------------------------------------------------------------------------------

@@ -17,9 +17,13 @@ from typing import Any
 import pymongo
 
 from benchmarks.stack import Stack, program
+from tests.integration.servers import wait_until
+from voxtrude.topics import BROKER_UPTIME
 
 CALIBRATION = "calibration"
 PROBES = 200
+DROPPED = "$SYS/broker/publish/messages/dropped"
+TOLD = 30.0
 READING = "temperatures.tool0.actual"
 
 Observation = tuple[float, str, float]
@@ -154,6 +158,41 @@ def announcements(stack: Stack, topic: str) -> Iterator[Announcements]:
         process = subprocess.Popen(command, stdout=output)
     try:
         yield Announcements(process, file)
+    finally:
+        process.kill()
+        process.wait()
+
+
+class Drops:
+    """Follows what the broker says of messages that it has dropped.
+
+    It must listen from the start: what does not change expires after a minute.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def _told(self, topic: str) -> list[str]:
+        lines = (line.split(" ", 1) for line in self._file.read_text().splitlines())
+        return [said for name, said in lines if name == topic]
+
+    def count(self) -> int:
+        """Return how many were dropped until now: the broker tells it each ten seconds."""
+        before = len(self._told(BROKER_UPTIME))
+        wait_until(lambda: len(self._told(BROKER_UPTIME)) > before, TOLD, "no uptime is told")
+        return int(self._told(DROPPED)[-1])
+
+
+@contextlib.contextmanager
+def drops(stack: Stack) -> Iterator[Drops]:
+    """Follow the broker's count of dropped messages until the block ends."""
+    file = stack.folder / "dropped.txt"
+    command = [program("mosquitto_sub"), *stack.client_options("keeper"), "-F", "%t %p"]
+    command += ["-t", DROPPED, "-t", BROKER_UPTIME]
+    with file.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output)
+    try:
+        yield Drops(file)
     finally:
         process.kill()
         process.wait()
