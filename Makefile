@@ -5,7 +5,7 @@ BIN := .venv/bin
 UP ?= --simulate 4
 TESTS ?=
 CODE := voxtrude services broker tests benchmarks
-SERVICES := ingest broker cli
+SERVICES := ingest broker opcua_bridge cli
 
 .PHONY: help setup demo test lint format lock lean bench-ingest chaos
 
@@ -33,7 +33,7 @@ format: setup ## format the code and fix what can be fixed
 
 lock: setup ## compile requirements/*.txt from pyproject.toml
 	@for service in $(SERVICES); do sh deploy/native/lock.sh $$service.txt --extra $$service; done
-	@sh deploy/native/lock.sh dev.txt --extra ingest --extra broker --extra cli --extra native \
+	@sh deploy/native/lock.sh dev.txt --extra ingest --extra broker --extra opcua_bridge --extra cli --extra native \
 		--group dev
 
 lean: setup ## import each service with nothing but its own requirements

@@ -1,0 +1,30 @@
+"""Where we depart from asyncua's public interface, and what each departure stands on.
+
+asyncua is pinned to one release. A module that overrides or relies on its internals names
+them in ``STANDS_ON``, each with a digest of its source as it was when the module was
+written: a test compares, so that no upgrade changes the ground under us unseen.
+"""
+
+import hashlib
+import inspect
+from importlib import import_module
+from typing import Any
+
+MODULES: tuple[str, ...] = ()
+"""The modules of this package that depart."""
+
+
+def digest(name: str) -> str:
+    """Return the digest of ``module:Object.member`` as it is installed."""
+    module, _, path = name.partition(":")
+    found: Any = import_module(module)
+    for part in path.split("."):
+        found = getattr(found, part)
+    return hashlib.sha256(inspect.getsource(found).encode()).hexdigest()[:16]
+
+
+def changed(module: str) -> dict[str, str]:
+    """Return what ``module`` stands on and is no longer the same, with its digest of today."""
+    stands_on: dict[str, str] = import_module(module).STANDS_ON
+    today = {name: digest(name) for name in stands_on}
+    return {name: now for name, now in today.items() if now != stands_on[name]}

@@ -1,0 +1,1 @@
+"""What the bridge and the command line share of OPC UA: users, trust, and the check of a server."""
