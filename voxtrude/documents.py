@@ -61,6 +61,9 @@ class MachineDocument(Document):
     serial_number: str | None = None
     location: str | None = None
     year_of_construction: int | None = None
+    mes_ids: tuple[int, ...] = ()
+    opcua_port: int | None = None
+    maintenance: bool = False
 
 
 class LinkDocument(Observed):
@@ -168,6 +171,17 @@ class PastJobDocument(Document):
     error: str | None
 
 
+class TotalsDocument(Document):
+    """What has added up from ``since`` to ``observed_at``; durations are seconds."""
+
+    since: datetime
+    observed_at: datetime
+    jobs_ended: int
+    jobs_done: int
+    printing: Seconds
+    operational: Seconds
+
+
 class PrinterDocument(Document):
     """One printer's whole state; a part that is null was never heard."""
 
@@ -187,6 +201,7 @@ class PrinterDocument(Document):
     metadata: dict[str, str]
     job: JobDocument | None
     last_job: PastJobDocument | None
+    totals: TotalsDocument | None = None
 
     @classmethod
     def of(cls, registration: Registration, state: PrinterState) -> Self:
@@ -222,6 +237,7 @@ class PrinterDocument(Document):
             metadata=dict(state.metadata),
             job=_job(state.job),
             last_job=_past_job(state.last_job),
+            totals=_totals(state),
         )
 
 
@@ -245,6 +261,9 @@ def _machine(registration: Registration) -> MachineDocument:
         serial_number=plate.serial_number,
         location=plate.location,
         year_of_construction=plate.year_of_construction,
+        mes_ids=registration.factory.mes_ids,
+        opcua_port=registration.factory.opcua_port,
+        maintenance=registration.factory.maintenance,
     )
 
 
@@ -304,6 +323,20 @@ def _past_job(job: PastJob | None) -> PastJobDocument | None:
         duration=_seconds(job.duration),
         progress=job.progress,
         error=job.error,
+    )
+
+
+def _totals(state: PrinterState) -> TotalsDocument | None:
+    totals = state.totals
+    if totals.since is None or state.seen_at is None:
+        return None
+    return TotalsDocument(
+        since=totals.since,
+        observed_at=state.seen_at,
+        jobs_ended=totals.jobs_ended,
+        jobs_done=totals.jobs_done,
+        printing=totals.printing.total_seconds(),
+        operational=totals.operational.total_seconds(),
     )
 
 

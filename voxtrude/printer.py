@@ -229,6 +229,21 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What has added up since the first live message.
+
+    ``printing`` is print time without pauses, where it was told; ``operational`` is the time
+    in which the printer was connected to OctoPrint and we heard of it.
+    """
+
+    since: datetime | None = None
+    jobs_ended: int = 0
+    jobs_done: int = 0
+    printing: timedelta = timedelta()
+    operational: timedelta = timedelta()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PrinterState:
     """The latest fact of each kind that a printer has told us; None is "never heard"."""
 
@@ -250,6 +265,7 @@ class PrinterState:
     metadata: tuple[tuple[str, str], ...] = ()
     job: Job | None = None
     last_job: PastJob | None = None
+    totals: Totals = Totals()
     told: tuple[
         str, ...
     ] = ()  # the newest beginnings and ends, to know them again when redelivered

@@ -22,7 +22,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar, assert_never
 
-from voxtrude import jobs, readings, retained
+from voxtrude import jobs, readings, retained, totals
 from voxtrude.clock import learned, observed_at
 from voxtrude.messages import (
     AttentionRequested,
@@ -81,6 +81,10 @@ UNKNOWN_STATUS = PrinterStatus(Status.UNKNOWN, "", "")
 
 def evolve(state: PrinterState, message: Message) -> PrinterState:
     """Return the state after ``message``; ``state`` itself is never touched."""
+    return totals.counted(state, _evolved(state, message))
+
+
+def _evolved(state: PrinterState, message: Message) -> PrinterState:
     if isinstance(message, TimePassed):
         return _settled(state, message.received_at)
     if isinstance(message, LinkDoubted):
@@ -148,7 +152,13 @@ def _heard(state: PrinterState, message: Said, at: datetime, clock: Clock | None
     if not _is_running(octoprint) and not _is_stopping(octoprint, message, at):
         octoprint = Fact(Host.RUNNING, at, Origin.INFERRED)
     return replace(
-        state, seen_at=seen_at, clock=clock, link=link, presence=presence, octoprint=octoprint
+        state,
+        seen_at=seen_at,
+        clock=clock,
+        link=link,
+        presence=presence,
+        octoprint=octoprint,
+        totals=totals.heard(state, seen_at),
     )
 
 

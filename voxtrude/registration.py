@@ -7,7 +7,7 @@ the registration.
 
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -19,6 +19,10 @@ STANDARD_ROOT = "octoPrint"
 PRINTER_ID = re.compile(r"prn-[0-9a-f]{16}")
 MAX_NAME = 64
 MAX_BASE = 200
+MAX_PLATE = 100
+FIRST_YEAR, LAST_YEAR = 1980, 2100
+MAX_MES = 2**31 - 1
+FIRST_PORT, LAST_PORT = 1024, 65535
 
 
 class Standing(StrEnum):
@@ -51,6 +55,19 @@ class Identification:
     year_of_construction: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Factory:
+    """Where the machine stands on a factory floor.
+
+    ``mes_ids`` are the manufacturing execution systems that may see it, ``opcua_port`` a port
+    on which it is served alone (as a client of its predecessor may expect it).
+    """
+
+    mes_ids: tuple[int, ...] = ()
+    opcua_port: int | None = None
+    maintenance: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """One printer's registration.
@@ -66,6 +83,7 @@ class Registration:
     templates: Templates = field(default_factory=Templates)
     timestamp_field: str = "_timestamp"
     identification: Identification = field(default_factory=Identification)
+    factory: Factory = field(default_factory=Factory)
     standing: Standing = Standing.PENDING
     credential: Credential | None = None
 
@@ -116,6 +134,45 @@ def checked_name(name: str) -> str:
     if not name or len(name) > MAX_NAME or not name.isprintable():
         raise SetupError(f"a printer's name has 1 to {MAX_NAME} printable characters")
     return name
+
+
+def checked_plate(plate: Identification) -> Identification:
+    """Return ``plate`` as it is stored; an empty text is none.
+
+    Raises:
+        SetupError: A text is too long or holds control characters, or the year cannot be.
+    """
+    year = plate.year_of_construction
+    if year is not None and not FIRST_YEAR <= year <= LAST_YEAR:
+        raise SetupError(f"{year} is no year in which a printer was built")
+    return Identification(
+        manufacturer=_line(plate.manufacturer, "a manufacturer"),
+        model=_line(plate.model, "a model"),
+        serial_number=_line(plate.serial_number, "a serial number"),
+        location=_line(plate.location, "a location"),
+        year_of_construction=year,
+    )
+
+
+def _line(text: str | None, what: str) -> str | None:
+    text = " ".join((text or "").split())
+    if len(text) > MAX_PLATE or not text.isprintable():
+        raise SetupError(f"{what} has at most {MAX_PLATE} printable characters")
+    return text or None
+
+
+def checked_factory(factory: Factory) -> Factory:
+    """Return ``factory`` as it is stored, each MES once.
+
+    Raises:
+        SetupError: A number cannot be.
+    """
+    if any(not 0 <= one <= MAX_MES for one in factory.mes_ids):
+        raise SetupError(f"a MES has a number from 0 to {MAX_MES}")
+    port = factory.opcua_port
+    if port is not None and not FIRST_PORT <= port <= LAST_PORT:
+        raise SetupError(f"an OPC UA port is a number from {FIRST_PORT} to {LAST_PORT}")
+    return replace(factory, mes_ids=tuple(dict.fromkeys(factory.mes_ids)))
 
 
 def checked_base(base: str) -> str:

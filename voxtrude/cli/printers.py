@@ -1,7 +1,9 @@
 """``voxtrude printer …``."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Annotated, Any
 
 import typer
 
@@ -11,12 +13,19 @@ from voxtrude.cli.output import age, console, show_facts, show_json, show_table
 from voxtrude.cli.registry import Added
 from voxtrude.cli.site import Site
 from voxtrude.documents import PrinterDocument
+from voxtrude.errors import SetupError
 from voxtrude.mongo.client import connect
 from voxtrude.mongo.printers import Printers
 from voxtrude.mongo.states import States
 from voxtrude.printer import PrinterState
 from voxtrude.process import utc_now
-from voxtrude.registration import Registration, checked_base, checked_name
+from voxtrude.registration import (
+    Registration,
+    checked_base,
+    checked_factory,
+    checked_name,
+    checked_plate,
+)
 
 app = typer.Typer(help="Add, show and change printers.", no_args_is_help=True)
 
@@ -156,6 +165,75 @@ def rename(
         show_json({"id": renamed.id, "name": renamed.name})
     else:
         console.print(f"{renamed.id} is now called {renamed.name}", markup=False)
+
+
+@app.command()
+def edit(  # noqa: PLR0913  (an option a field)
+    printer: Printer,
+    *,
+    manufacturer: Annotated[str | None, typer.Option(help="Who built it.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model's name.")] = None,
+    serial_number: Annotated[str | None, typer.Option(help="On its plate.")] = None,
+    location: Annotated[str | None, typer.Option(help="Where it stands.")] = None,
+    year: Annotated[int | None, typer.Option(help="The year of its construction.")] = None,
+    mes_ids: Annotated[
+        str | None,
+        typer.Option(help="Numbers of the MES that may see it over OPC UA: 1,2; '' for none."),
+    ] = None,
+    opcua_port: Annotated[
+        int | None, typer.Option(help="Serve it alone on this OPC UA port, too; 0 for none.")
+    ] = None,
+    maintenance: Annotated[
+        bool | None, typer.Option(help="Whether somebody works on it right now.")
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what stands on a printer's plate, and where it is on the factory floor."""
+    where = site.find(data_dir)
+    plate = {
+        "manufacturer": manufacturer,
+        "model": model,
+        "serial_number": serial_number,
+        "location": location,
+        "year_of_construction": year,
+    }
+    place = {
+        "mes_ids": None if mes_ids is None else _numbers(mes_ids),
+        "opcua_port": opcua_port,
+        "maintenance": maintenance,
+    }
+
+    async def work() -> Registration:
+        async with connect(where.mongo) as database:
+            printers = Printers(database)
+            known = await printers.find(printer)
+            identification = replace(known.identification, **_given(plate))
+            factory = replace(known.factory, **_given(place))
+            if factory.opcua_port == 0:
+                factory = replace(factory, opcua_port=None)
+            identification, factory = checked_plate(identification), checked_factory(factory)
+            await printers.place(known.id, factory)
+            await printers.identify(known.id, identification)
+            return await printers.find(known.id)
+
+    edited = asyncio.run(work())
+    facts = {**asdict(edited.identification), **asdict(edited.factory)}
+    if as_json:
+        show_json({"id": edited.id, "name": edited.name, **facts})
+    else:
+        show_facts([(name.replace("_", " "), str(value)) for name, value in facts.items() if value])
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise SetupError("--mes-ids: numbers separated by commas, please: 1,2") from None
 
 
 @app.command()

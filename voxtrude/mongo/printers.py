@@ -16,7 +16,7 @@ from voxtrude.mongo.bulk import write
 from voxtrude.mongo.client import Database, Document, translated
 from voxtrude.mongo.schema import JOBS, PRINTERS, QUARANTINE, STATES
 from voxtrude.printer import PrinterId
-from voxtrude.registration import Registration, Standing
+from voxtrude.registration import Factory, Identification, Registration, Standing
 
 BATCH = 500  # documents fetched or written at once
 
@@ -90,6 +90,25 @@ class Printers:
     async def rename(self, printer: PrinterId, name: str) -> None:
         """Give a printer another name; its id, topics and history stay."""
         await self._set(printer, {"name": name})
+
+    async def identify(self, printer: PrinterId, identification: Identification) -> None:
+        """Replace what stands on a machine's plate."""
+        await self._set(printer, {"identification": asdict(identification)})
+
+    async def place(self, printer: PrinterId, factory: Factory) -> None:
+        """Replace where a machine stands on a factory floor.
+
+        Raises:
+            SetupError: Another machine is served on that port.
+        """
+        if factory.opcua_port is not None:
+            with translated():
+                other = await self._collection.find_one(
+                    {"factory.opcua_port": factory.opcua_port, "_id": {"$ne": printer}}
+                )
+            if other:
+                raise SetupError(f"port {factory.opcua_port} belongs to {other['name']!r}")
+        await self._set(printer, {"factory": asdict(factory)})
 
     async def rotate(self, printer: PrinterId, credential: Credential) -> None:
         """Replace a printer's secret."""
