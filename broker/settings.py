@@ -4,13 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from voxtrude.settings import Group, Mongo, Mqtt, Settings
-
-
-class Public(Group):
-    """VOXTRUDE_PUBLIC_*: how printers and people reach this installation."""
-
-    host: str = Field("localhost", min_length=1, description="a host name or an IP address")
+from voxtrude.settings import Group, Mongo, Mqtt, Public, Settings
 
 
 class Broker(Group):

@@ -16,7 +16,7 @@ from typing import TypeAlias
 from voxtrude.credentials import Credential
 from voxtrude.printer import PrinterId
 from voxtrude.registration import Registration, Standing
-from voxtrude.topics import BROKER_UPTIME, EVERYTHING, service_topic
+from voxtrude.topics import BROKER_UPTIME, EVERYTHING, OPCUA_BRIDGE, service_topic
 
 CONTROL = "$CONTROL/dynamic-security/v1"
 CONTROL_ANSWERS = f"{CONTROL}/response"
@@ -53,7 +53,7 @@ SERVICES: Mapping[str, Grant] = {
     # Whoever adds printers. One account has one session at a time, so the keeper and the
     # registrar would cut each other off if they shared one.
     REGISTRAR: Grant(publish=(_CONTROL_TREE,), receive=(_CONTROL_TREE,)),
-    BRIDGE: Grant(publish=(service_topic("opcua_bridge"),), receive=(EVERYTHING,)),
+    BRIDGE: Grant(publish=(service_topic(OPCUA_BRIDGE),), receive=(EVERYTHING,)),
     OBSERVER: Grant(receive=(EVERYTHING, _SYSTEM)),
 }
 

@@ -100,8 +100,8 @@ class Connection:
 
     # What services use ----------------------------------------------------------------
 
-    async def subscribe(self, *filters: str) -> None:
-        """Subscribe at QoS 1.
+    async def subscribe(self, *filters: str, own: bool = False) -> None:
+        """Subscribe at QoS 1; with ``own`` to what we publish ourselves, too.
 
         A filter that the session already had brings no retained messages again.
 
@@ -112,7 +112,7 @@ class Connection:
         if not filters:
             return
         options = SubscribeOptions(
-            qos=1, noLocal=True, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+            qos=1, noLocal=not own, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
         )
         self._check_lost()
         code, mid = self._client.subscribe([(name, options) for name in filters])

@@ -96,14 +96,20 @@ def run(session: Session) -> int:
 
 async def _until_stopped(session: Session) -> None:
     loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(_again_and_again(session))
+    task = asyncio.ensure_future(endure(session))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await task
 
 
-async def _again_and_again(session: Session) -> NoReturn:
+async def endure(session: Session) -> NoReturn:
+    """Run sessions one after the other, each until its link is lost.
+
+    Raises:
+        SetupError: The operator must change something.
+        CancelledError: A session ended by itself.
+    """
     patience = Patience()
     while True:
         try:

@@ -42,7 +42,7 @@ class Mqtt(Group):
     password: SecretStr | None = None
     tls: bool = False
     ca_file: Path | None = Field(None, description="PEM of the authority that signed the broker")
-    keep_alive: int = Field(10, ge=2, le=600, description="seconds")
+    keep_alive: int = Field(4, ge=2, le=600, description="seconds")
 
 
 class Mongo(Group):
@@ -73,6 +73,12 @@ class Announce(Group):
     """VOXTRUDE_ANNOUNCE_*: how often other services hear of one printer, at the most."""
 
     interval: float = Field(0.2, ge=0, le=60, description="seconds")
+
+
+class Public(Group):
+    """VOXTRUDE_PUBLIC_*: how printers and people reach this installation."""
+
+    host: str = Field("localhost", min_length=1, description="a host name or an IP address")
 
 
 class Log(Group):

@@ -14,6 +14,9 @@ SERVICES = f"{ROOT}/services/+"
 INGEST = "ingest"
 """The service whose presence tells whether the pipeline works."""
 
+OPCUA_BRIDGE = "opcua_bridge"
+"""The service that serves the printers to OPC UA clients."""
+
 BROKER_UPTIME = "$SYS/broker/uptime"
 """Mosquitto's own: for how many seconds it has run."""
 

@@ -10,7 +10,6 @@ from services.ingest.announcer import Announcer
 from services.ingest.folding import Fleet
 from services.ingest.inbox import Inbox
 from services.ingest.pipeline import Pipeline
-from services.ingest.presence import Presence, will
 from services.ingest.registrar import follow
 from services.ingest.registry import Registry
 from services.ingest.settings import IngestSettings
@@ -23,9 +22,10 @@ from voxtrude.mongo.meta import Announced
 from voxtrude.mongo.printers import Printers
 from voxtrude.mongo.states import States
 from voxtrude.notices import Condition
+from voxtrude.presence import Presence, will
 from voxtrude.printer import PrinterState
 from voxtrude.process import utc_now
-from voxtrude.topics import BROKER_UPTIME
+from voxtrude.topics import BROKER_UPTIME, INGEST
 
 log = structlog.get_logger()
 
@@ -53,9 +53,12 @@ async def run(settings: IngestSettings, ready: Callable[[], None]) -> None:
                 if kept.state.printer in registry:
                     fleet.restore(kept.state, kept.applied)
             async with mqtt.connect(
-                settings.mqtt, settings.mqtt.username or "ingest", persistent=True, will=will(since)
+                settings.mqtt,
+                settings.mqtt.username or "ingest",
+                persistent=True,
+                will=will(INGEST, since),
             ) as connection:
-                presence = Presence(connection, since)
+                presence = Presence(connection, INGEST, since)
                 announcer = Announcer(
                     connection,
                     registry,

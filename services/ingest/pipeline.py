@@ -12,11 +12,11 @@ import structlog
 
 from services.ingest.announcer import Announcer
 from services.ingest.folding import Changes, Fleet
-from services.ingest.presence import Presence
 from services.ingest.store import Store
 from voxtrude.errors import LinkError
 from voxtrude.mqtt import Connection, Delivery
 from voxtrude.notices import Condition
+from voxtrude.presence import Presence
 from voxtrude.process import Patience, utc_now
 from voxtrude.topics import BROKER_UPTIME
 

@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from broker.settings import Broker, Public
-from voxtrude.settings import Announce, Group, Keep, Mongo, Mqtt, Settings
+from broker.settings import Broker
+from voxtrude.settings import Announce, Group, Keep, Mongo, Mqtt, Public, Settings
 
 
 class Up(Group):
