@@ -74,6 +74,10 @@ class Patience:
         if self._troubled:
             log.info(event)
         self._troubled = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin with short pauses again, and say nothing."""
         self._wait = self._first
 
 

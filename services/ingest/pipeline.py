@@ -85,7 +85,7 @@ class Pipeline:
                 await self._patience.wait()
             else:
                 self._presence.set(Condition.RUNNING)
-                self._patience.recover("database is back")
+                self._patience.reset()
                 break
         self._announcer.tell(self._fleet.states.part(changes.states), changes.events)
 
