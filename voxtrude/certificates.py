@@ -78,11 +78,16 @@ def ensure(
 
 
 def _names(hosts: tuple[str, ...]) -> list[x509.GeneralName]:
-    names = (_name(host) for host in (*hosts, *ALWAYS))
+    names = (alternative_name(host, "VOXTRUDE_PUBLIC_HOST") for host in (*hosts, *ALWAYS))
     return list(dict.fromkeys(names))
 
 
-def _name(host: str) -> x509.GeneralName:
+def alternative_name(host: str, setting: str) -> x509.GeneralName:
+    """Return ``host``, which ``setting`` names, as certificates have it.
+
+    Raises:
+        SetupError: It is neither a host name nor an IP address.
+    """
     try:
         return x509.IPAddress(ip_address(host.strip("[]")))
     except ValueError:
@@ -93,7 +98,7 @@ def _name(host: str) -> x509.GeneralName:
         ascii_name = ""
     labels = ascii_name.split(".")
     if not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdigit():
-        raise SetupError(f"VOXTRUDE_PUBLIC_HOST: {host!r} is neither a host name nor an IP address")
+        raise SetupError(f"{setting}: {host!r} is neither a host name nor an IP address")
     return x509.DNSName(ascii_name)
 
 

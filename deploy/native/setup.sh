@@ -91,3 +91,4 @@ if [ ! -e "$stamp" ] || ! .venv/bin/python -c '' 2>/dev/null; then
     rm -f .venv/.setup-*
     touch "$stamp"
 fi
+sh deploy/native/nodesets.sh

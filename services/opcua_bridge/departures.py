@@ -10,7 +10,19 @@ import inspect
 from importlib import import_module
 from typing import Any
 
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = (
+    "services.opcua_bridge.deadbands",
+    "services.opcua_bridge.folder",
+    "services.opcua_bridge.importing",
+    "services.opcua_bridge.methods",
+    "services.opcua_bridge.notifications",
+    "services.opcua_bridge.space",
+    "services.opcua_bridge.subscription",
+    "services.opcua_bridge.subscriptions",
+    "services.opcua_bridge.views",
+    "services.opcua_bridge.virtual",
+    "services.opcua_bridge.watching",
+)
 """The modules of this package that depart."""
 
 

@@ -51,6 +51,7 @@ class Feed:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._unreadable: set[str] = set()
+        self._complete = False
 
     async def news(self) -> AsyncIterator[News]:
         """Yield what is heard, and acknowledge it once it was used.
@@ -73,7 +74,7 @@ class Feed:
         news = News()
         for delivery in burst:
             if delivery.topic == _MARK:
-                news.complete = True
+                news.complete, self._complete = not self._complete, True
                 continue
             try:
                 self._sort(delivery, news)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from voxtrude import __version__, logs
-from voxtrude.cli import backup, doctor, printers, simulate, up, watch
+from voxtrude.cli import backup, doctor, opcua, printers, simulate, up, watch
 from voxtrude.errors import LinkError, SetupError
 from voxtrude.process import EXIT_SETUP, EXIT_UNAVAILABLE
 from voxtrude.settings import Log
@@ -23,6 +23,7 @@ app.command()(up.up)
 app.command()(up.down)
 app.command()(up.status)
 app.add_typer(printers.app, name="printer")
+app.add_typer(opcua.app, name="opcua")
 app.command()(watch.watch)
 app.command()(doctor.doctor)
 app.command()(simulate.simulate)

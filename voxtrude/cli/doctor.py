@@ -14,7 +14,7 @@ from voxtrude.cli import presence, site
 from voxtrude.cli.options import AsJson, DataDir
 from voxtrude.cli.output import age, console, show_json, span
 from voxtrude.cli.processes import LOGS, Supervisord
-from voxtrude.cli.programs import MOSQUITTO, SERVICE
+from voxtrude.cli.programs import MOSQUITTO
 from voxtrude.cli.site import Site
 from voxtrude.dynsec import OBSERVER
 from voxtrude.errors import LinkError, SetupError, VoxtrudeError
@@ -28,6 +28,8 @@ from voxtrude.notices import Condition
 from voxtrude.printer import PrinterState
 from voxtrude.process import EXIT_UNAVAILABLE, utc_now
 from voxtrude.registration import Registration, Standing
+from voxtrude.settings import Mqtt
+from voxtrude.topics import INGEST, OPCUA_BRIDGE
 
 SKEW = timedelta(seconds=2)
 HOST_SKEW = timedelta(minutes=2)
@@ -112,17 +114,23 @@ async def _broker(where: Site) -> AsyncIterator[Finding]:
             yield Finding("TLS", ok=True, detail=f"port {tls_port}, {where.ca_file} trusted")
     elif login.tls:
         yield Finding("TLS", ok=True, detail="the certificate is trusted")
+    for service in (INGEST, OPCUA_BRIDGE):
+        yield await _service(login, service)
+
+
+async def _service(login: Mqtt, service: str) -> Finding:
     try:
-        document = await presence.service(login, SERVICE)
+        document = await presence.service(login, service)
     except VoxtrudeError as error:
-        yield Finding(SERVICE, ok=False, detail=str(error))
-        return
+        return Finding(service, ok=False, detail=str(error))
     if document is None:
-        yield Finding(SERVICE, ok=False, detail="it has never run here")
-    else:
-        since = age(document.since, utc_now())
-        runs = document.state == Condition.RUNNING
-        yield Finding(SERVICE, ok=runs, detail=f"{document.state}, started {since}")
+        # Who has no factory floor need not run the bridge.
+        return Finding(
+            service, ok=False if service == INGEST else None, detail="it has never run here"
+        )
+    since = age(document.since, utc_now())
+    runs = document.state == Condition.RUNNING
+    return Finding(service, ok=runs, detail=f"{document.state}, started {since}")
 
 
 def _certificate(where: Site) -> Iterator[Finding]:

@@ -14,7 +14,13 @@ from voxtrude.errors import SetupError
 from voxtrude.mongo.printers import Printers
 from voxtrude.printer import PrinterId
 from voxtrude.process import utc_now
-from voxtrude.registration import Registration, Standing, new_printer_id, standard_base
+from voxtrude.registration import (
+    Identification,
+    Registration,
+    Standing,
+    new_printer_id,
+    standard_base,
+)
 from voxtrude.simulator.player import Account
 from voxtrude.simulator.scenario import Scenario, scenario_of
 
@@ -50,10 +56,13 @@ class Member(BaseModel):
             base_topic=self.base_topic,
             created_at=now,
             alive_at=now,
+            identification=PLATE,
             standing=standing,
             credential=hashed(self.password),
         )
 
+
+PLATE = Identification(manufacturer="Voxtrude", model="Simulated printer", location="Demo")
 
 _MEMBERS = TypeAdapter(list[Member])
 

@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -22,27 +23,29 @@ from voxtrude.cli.programs import (
     MONGOD,
     MOSQUITTO,
     SECRETS,
-    SERVICE,
     mongod,
     mosquitto,
     programs,
 )
 from voxtrude.cli.settings import CliSettings
 from voxtrude.cli.site import Site, Stack
-from voxtrude.dynsec import INGEST, OBSERVER
+from voxtrude.dynsec import BRIDGE, INGEST, OBSERVER
 from voxtrude.errors import LinkError, SetupError
 from voxtrude.mongo import replica_set
 from voxtrude.mongo.client import connect
 from voxtrude.mongo.printers import Printers
 from voxtrude.mongo.schema import migrate
 from voxtrude.notices import Condition
+from voxtrude.opcua import access
 from voxtrude.process import utc_now
 from voxtrude.settings import foreign
+from voxtrude.topics import OPCUA_BRIDGE
 
 PATIENCE = 60.0  # seconds until a process must be ready
 PAUSE = 0.1
 WHOLE_STOP = 120.0
 ANYWHERE = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104  (recognised, not bound)
+OPCUA_OFFSET = 3
 MONGO_OFFSET = 4
 
 Check = Callable[[], Awaitable[bool]]
@@ -58,6 +61,8 @@ class Native:
         self.stack = stack
         self.site = where
         self.supervisord = Supervisord(where.supervisor)
+        self.viewer_password: str | None = None
+        """Of the first OPC UA user, where ``start`` has just made it."""
 
     @classmethod
     def planned(cls, place: Path, settings: CliSettings, base: int, simulated: int) -> Self:
@@ -71,6 +76,7 @@ class Native:
             mqtt_host="127.0.0.1" if bind in ANYWHERE else bind,
             mqtt_port=base + 1,
             tls_port=base + 2,
+            opcua_port=base + OPCUA_OFFSET,
             mongo_url=url if port else given.url.get_secret_value(),
             database=given.database,
         )
@@ -107,7 +113,11 @@ class Native:
             raise SetupError(f"--data-dir: cannot write {self.place}: {error.strerror}") from None
         if not os.access(self.place, os.W_OK | os.X_OK):
             raise SetupError(f"--data-dir: cannot write {self.place}: permission denied")
-        ports = {self.stack.mqtt_port: "MQTT", self.stack.tls_port: "MQTT with TLS"}
+        ports = {
+            self.stack.mqtt_port: "MQTT",
+            self.stack.tls_port: "MQTT with TLS",
+            self.stack.opcua_port: "OPC UA",
+        }
         if self._mongod_port:
             ports[self._mongod_port] = "MongoDB"
         for port, purpose in ports.items():
@@ -139,6 +149,8 @@ class Native:
                 printers = Printers(database)
                 await fleet.ensure(fleet.file(self.place, fleet.DEMO), printers, self._simulated)
                 await self.render(printers)
+            self.viewer_password = access.first_users(self.site.settings.opcua)
+            access.client(self.site.settings.opcua, utc_now())
             site.write(self.place, self.stack)
             said("broker and services")
             await self.resume([one.name for one in wanted if one.name != MONGOD])
@@ -159,11 +171,12 @@ class Native:
         registrations = await printers.registrations()
         rendering.render(settings.broker, settings.public.host, registrations, utc_now())
         known = secrets.load(settings.broker.secrets)
-        files.write(self.place / SECRETS / INGEST, known[INGEST].encode())
+        for account in (INGEST, BRIDGE):
+            files.write(self.place / SECRETS / account, known[account].encode())
         files.write(self.place / SECRETS / "mongo_url", self.stack.mongo_url.encode())
 
     async def resume(self, names: Iterable[str]) -> None:
-        """Start the broker, then what needs it, and wait until ingest stores.
+        """Start the broker, then what needs it, and wait until ingest stores and the bridge serves.
 
         Raises:
             LinkError: One of them does not become ready.
@@ -171,7 +184,8 @@ class Native:
         await self._run(MOSQUITTO, self._broker_answers)
         for name in names:
             await asyncio.to_thread(self.supervisord.start, name)
-        await self._until(SERVICE, self._ingest_runs)
+        for service in (INGEST, OPCUA_BRIDGE):
+            await self._until(service, partial(self._service_runs, service))
         await self._until(KEEPER, self._keeper_runs)
 
     # Readiness -----------------------------------------------------------------------------
@@ -227,11 +241,11 @@ class Native:
         await presence.told(self.site.login(OBSERVER), seconds=0)
         return True
 
-    async def _ingest_runs(self) -> bool:
-        document = await presence.service(self.site.login(OBSERVER), SERVICE)
+    async def _service_runs(self, service: str) -> bool:
+        document = await presence.service(self.site.login(OBSERVER), service)
         if document is None or document.state != Condition.RUNNING:
             return False
-        process = await self._process(SERVICE)
+        process = await self._process(service)
         # What a killed predecessor said is retained, too.
         return bool(process.started_at and document.since.timestamp() >= process.started_at)
 

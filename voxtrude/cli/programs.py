@@ -11,15 +11,15 @@ from voxtrude.cli.fleet import DEMO
 from voxtrude.cli.processes import Program
 from voxtrude.cli.settings import Up
 from voxtrude.cli.site import Site
-from voxtrude.dynsec import INGEST
+from voxtrude.dynsec import BRIDGE, INGEST
 from voxtrude.errors import SetupError
 from voxtrude.mongo import replica_set
 from voxtrude.settings import PREFIX, given
+from voxtrude.topics import OPCUA_BRIDGE
 
 MONGOD = "mongod"
 MOSQUITTO = "mosquitto"
 KEEPER = "keeper"
-SERVICE = "ingest"
 SIMULATOR = "simulator"
 
 SECRETS = "secrets"
@@ -85,11 +85,11 @@ def programs(site: Site, *, mongod_port: int | None, simulated: int) -> Iterator
         yield Program(MONGOD, _mongod_command(settings.up, place, mongod_port), patience=60)
     config = settings.broker.folder / rendering.CONFIG
     yield Program(MOSQUITTO, (mosquitto(settings.broker.binary), "-c", str(config)), patience=30)
+    broker = given("LOG_") | _named(mqtt_host=settings.mqtt.host, mqtt_port=settings.mqtt.port)
     shared = {
-        **given("LOG_", "MONGO_DRIVER"),
+        **broker,
+        **given("MONGO_DRIVER"),
         **_named(
-            mqtt_host=settings.mqtt.host,
-            mqtt_port=settings.mqtt.port,
             mongo_url_file=place / SECRETS / "mongo_url",
             mongo_database=settings.mongo.database,
         ),
@@ -107,11 +107,23 @@ def programs(site: Site, *, mongod_port: int | None, simulated: int) -> Iterator
         ),
     )
     yield Program(
-        SERVICE,
+        INGEST,
         (sys.executable, "-m", "services.ingest"),
         shared
         | given("KEEP_", "ANNOUNCE_")
         | _named(mqtt_username=INGEST, mqtt_password_file=place / SECRETS / INGEST),
+    )
+    yield Program(
+        OPCUA_BRIDGE,
+        (sys.executable, "-m", "services.opcua_bridge"),
+        broker
+        | given("OPCUA_", "PUBLIC_")
+        | _named(
+            mqtt_username=BRIDGE,
+            mqtt_password_file=place / SECRETS / BRIDGE,
+            opcua_port=settings.opcua.port,
+            opcua_data=settings.opcua.data,
+        ),
     )
     if simulated:
         command = (sys.executable, "-m", "voxtrude.cli", "simulate", "--data-dir", str(place))

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from broker.settings import Broker
+from voxtrude.opcua.settings import Opcua
 from voxtrude.settings import Announce, Group, Keep, Mongo, Mqtt, Public, Settings
 
 
@@ -22,4 +23,5 @@ class CliSettings(Settings):
     announce: Announce = Announce()
     broker: Broker = Broker()
     public: Public = Public()
+    opcua: Opcua = Opcua()
     up: Up = Up()

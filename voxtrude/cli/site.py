@@ -14,6 +14,7 @@ from voxtrude.settings import Mongo, Mqtt, load
 
 DATA_DIR = Path(".voxtrude")
 STACK = "stack.json"
+OPCUA = "opcua"
 SOCKET = "supervisor.sock"
 LONGEST_SOCKET = 100  # bytes; the kernel takes 107
 
@@ -28,8 +29,14 @@ class Stack(BaseModel):
     mqtt_host: str
     mqtt_port: int
     tls_port: int
+    opcua_port: int = 4840
     mongo_url: str
     database: str
+
+    @property
+    def opcua_url(self) -> str:
+        """Where OPC UA clients on this machine find the server."""
+        return f"opc.tcp://127.0.0.1:{self.opcua_port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,9 @@ def stacked(settings: CliSettings, stack: Stack, place: Path) -> CliSettings:
             "mqtt": Mqtt(host=stack.mqtt_host, port=stack.mqtt_port),
             "mongo": settings.mongo.model_copy(
                 update={"url": SecretStr(stack.mongo_url), "database": stack.database}
+            ),
+            "opcua": settings.opcua.model_copy(
+                update={"port": stack.opcua_port, "data": place / OPCUA}
             ),
             "broker": settings.broker.model_copy(
                 update={

@@ -23,6 +23,7 @@ from voxtrude.cli.site import SOCKET, Site
 from voxtrude.errors import LinkError, SetupError
 from voxtrude.mongo import schema, users
 from voxtrude.mongo.client import connect
+from voxtrude.opcua import access
 from voxtrude.process import EXIT_UNAVAILABLE, utc_now
 from voxtrude.settings import load
 
@@ -51,9 +52,11 @@ def up(
     began = asyncio.run(_up(native, leashed=not detach, quiet=as_json))
     running = native.site if began else site.find(place)
     if as_json:
-        show_json(_addresses(running))
+        show_json(_addresses(running, native.viewer_password))
     else:
         _welcome(running, simulated=simulate, began=began, detached=detach)
+        if native.viewer_password:
+            _show_viewer(native.viewer_password)
     if began and not detach:
         asyncio.run(_follow(native))
 
@@ -184,11 +187,12 @@ def _moment(process: Process) -> datetime | None:
     return datetime.fromtimestamp(process.started_at, UTC) if process.started_at else None
 
 
-def _addresses(where: Site) -> dict[str, object]:
+def _addresses(where: Site, viewer_password: str | None) -> dict[str, object]:
     stack = where.stack
     if stack is None:
         raise SetupError("there is no stack")
     ca_file = str(where.ca_file)
+    ours = access.client(where.settings.opcua, utc_now())
     return {
         "mqtt": {
             "host": stack.mqtt_host,
@@ -199,7 +203,13 @@ def _addresses(where: Site) -> dict[str, object]:
             "ca_file": ca_file,
         },
         "http": {"url": None},
-        "opcua": {"url": None},
+        "opcua": {
+            "url": stack.opcua_url,
+            "user": access.VIEWER,
+            "password": viewer_password,  # known once, at the first start
+            "client_certificate": str(ours.certificate_path),
+            "client_key": str(ours.key_path),
+        },
         "mongo": stack.mongo_url,
         "ca_file": ca_file,
         "credentials_file": str(where.settings.broker.secrets),
@@ -219,6 +229,7 @@ def _welcome(where: Site, *, simulated: int, began: bool, detached: bool) -> Non
         [
             ("MQTT", f"{stack.mqtt_host}:{stack.mqtt_port}"),
             ("MQTT with TLS", f"{stack.mqtt_host}:{stack.tls_port}, authority {where.ca_file}"),
+            ("OPC UA", stack.opcua_url),
             ("MongoDB", _without_secret(stack.mongo_url)),
             ("credentials", str(where.settings.broker.secrets)),
             ("logs", str(where.data_dir / LOGS)),
@@ -229,6 +240,7 @@ def _welcome(where: Site, *, simulated: int, began: bool, detached: bool) -> Non
     tries = [
         (f"{command} watch{option}", "the printers, live"),
         (f'{command} printer add "My printer"{option}', "a login for one of yours"),
+        (f"{command} opcua check{option}", "the machines as an OPC UA client sees them"),
         (f"{command} doctor{option}", "whether all is well"),
     ]
     end = f"{command} down{option}" if detached or not began else "Ctrl-C"
@@ -242,6 +254,11 @@ def _command() -> str:
     if found or here.name != "voxtrude":
         return "voxtrude"
     return os.path.relpath(here)
+
+
+def _show_viewer(password: str) -> None:
+    console.print("OPC UA login (this password is shown only once):", style="bold")
+    show_facts([("user", access.VIEWER), ("password", password)])
 
 
 def _without_secret(url: str) -> str:

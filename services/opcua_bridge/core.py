@@ -1,0 +1,163 @@
+"""The server behind all listeners: asyncua's, with the parts that we replace put in.
+
+asyncua's constructor makes its own address space and services; they are thrown away again.
+"""
+
+import logging
+from collections.abc import Callable
+
+from asyncua import ua
+from asyncua.common.node import Node
+from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.server.address_space import AttributeService, NodeManagementService
+from asyncua.server.internal_server import InternalServer
+from asyncua.server.internal_session import InternalSession
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.object_ids import ObjectIds
+
+from services.opcua_bridge import decoding
+from services.opcua_bridge.admission import Admission
+from services.opcua_bridge.conditionrefresh import ConditionRefresh
+from services.opcua_bridge.limits import Limits
+from services.opcua_bridge.methods import Methods
+from services.opcua_bridge.sessions import Session
+from services.opcua_bridge.space import MachineSpace
+from services.opcua_bridge.subscriptions import Subscriptions
+from services.opcua_bridge.views import Views
+
+STANDS_ON = {
+    "asyncua.server.internal_server:InternalServer": "",
+}
+
+# What a client can make these say is said by us, once.
+_SILENT = ("asyncua.server", "asyncua.uaprotocol")
+
+
+def nobody(_owner: ua.NodeId, _method: ua.NodeId) -> bool:
+    """Let nobody call a method."""
+    return False
+
+
+class Core(InternalServer):
+    """Address space, services and sessions; a ``Listener`` lets clients in.
+
+    ``may_call`` tells whether an object's method may be called by clients.
+    """
+
+    def __init__(
+        self,
+        space: MachineSpace,
+        subscriptions: Subscriptions,
+        views: Views,
+        limits: Limits,
+        admission: Admission,
+        *,
+        may_call: Callable[[ua.NodeId, ua.NodeId], bool] = nobody,
+    ) -> None:
+        decoding.install()
+        for name in _SILENT:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        super().__init__()
+        self.space = space
+        self.views = views
+        self.methods = Methods(space, views, limits)
+        self.limits = limits
+        self.admission = admission
+        self.may_call = may_call
+        self.conditions: ConditionRefresh | None = None
+        self.connections: dict[object, tuple[str, bool]] = {}
+        """The open connections: the peer's address, and whether a session is active."""
+        self.allow_remote_admin = False
+        self.certificate = admission.identity.certificate
+        self.private_key = admission.identity.key
+        self.aspace = space
+        self.attribute_service = AttributeService(space)
+        self.view_service = views
+        self.method_service = self.methods
+        self.node_mgt_service = NodeManagementService(space)
+        self.subscription_service: Subscriptions = subscriptions
+        self.isession = InternalSession(
+            self, space, subscriptions, "Internal", user=User(role=UserRole.Admin)
+        )
+        clock, state = ObjectIds.Server_ServerStatus_CurrentTime, ObjectIds.Server_ServerStatus
+        self.current_time_node = Node(self.isession, ua.NodeId(ua.Int32(clock)))
+        self.server_status_node = Node(self.isession, ua.NodeId(ua.Int32(state)))
+
+    async def setup_nodes(self) -> None:
+        """Set up the nodes that tell of the server, with the limits that it has."""
+        await super().setup_nodes()
+        for name, limit in _told(self.limits).items():
+            node = ua.NodeId(getattr(ObjectIds, f"Server_ServerCapabilities_{name}"))
+            told = ua.DataValue(limit)
+            result = await self.aspace.write_attribute_value(node, AttributeIds.Value, told)
+            result.check()
+
+    # Sessions.
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The sessions of clients."""
+        return [one for one in self._external_sessions.values() if isinstance(one, Session)]
+
+    def session(self, token: ua.NodeId) -> Session | None:
+        """Return the session of a token."""
+        found = self._external_sessions.get(token)
+        return found if isinstance(found, Session) else None
+
+    def forget_subscriptions(self, session_id: ua.NodeId) -> None:
+        """Delete what a session that ends has subscribed to."""
+        service = self.subscription_service
+        for one in service.of_session(session_id):
+            service.subscriptions.pop(one.data.SubscriptionId, None)
+            one.close()
+
+    def review(self) -> None:
+        """End the sessions of users and applications that may not come in any more."""
+        for session in self.sessions:
+            person, certificate = session.person, session.certificate
+            if (person is not None and not self.admission.still_knows(person)) or (
+                certificate is not None and not self.admission.still_trusts(certificate)
+            ):
+                session.end()
+
+    # Connections.
+
+    def welcome(self, connection: object, address: str) -> bool:
+        """Count a new connection; return whether there is room for it."""
+        here = [each for each in self.connections.values() if each[0] == address]
+        waiting = [each for each in self.connections.values() if not each[1]]
+        limits = self.limits
+        if (
+            len(self.connections) >= limits.connections
+            or len(here) >= limits.connections_each
+            or len(waiting) >= limits.waiting
+            or sum(not active for _, active in here) >= limits.waiting_each
+        ):
+            return False
+        self.connections[connection] = address, False
+        return True
+
+    def seated(self, connection: object, *, active: bool) -> None:
+        """Remember whether a connection has an active session."""
+        if connection in self.connections:
+            self.connections[connection] = self.connections[connection][0], active
+
+
+def _told(limits: Limits) -> dict[str, ua.Variant]:
+    """Return what Server/ServerCapabilities says of the limits; 0 means that it cannot be done."""
+    operations = {
+        "MaxNodesPerRead": limits.reads,
+        "MaxNodesPerWrite": limits.writes,
+        "MaxNodesPerMethodCall": limits.calls,
+        "MaxNodesPerBrowse": limits.browses,
+        "MaxNodesPerRegisterNodes": limits.registrations,
+        "MaxNodesPerTranslateBrowsePathsToNodeIds": limits.translations,
+        "MaxMonitoredItemsPerCall": limits.items_per_call,
+    }
+    told = {
+        f"OperationLimits_{name}": ua.Variant(value, ua.VariantType.UInt32)
+        for name, value in operations.items()
+    }
+    told["MinSupportedSampleRate"] = ua.Variant(limits.shortest_publishing, ua.VariantType.Double)
+    points = ua.Variant(limits.continuation_points, ua.VariantType.UInt16)
+    return told | {"MaxBrowseContinuationPoints": points}

@@ -1,0 +1,122 @@
+"""The OPC UA server, put together: address space, types, services, and who is let in."""
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from asyncua import ua
+from asyncua.server.server import Server
+from asyncua.ua.object_ids import ObjectIds
+
+from services.opcua_bridge import eventfilters, nodesets
+from services.opcua_bridge.admission import Admission, Offer
+from services.opcua_bridge.conditionrefresh import ConditionRefresh
+from services.opcua_bridge.core import Core
+from services.opcua_bridge.eventtypes import EventTypes
+from services.opcua_bridge.eventwriter import EventWriter
+from services.opcua_bridge.limits import Limits
+from services.opcua_bridge.machines import Machines
+from services.opcua_bridge.nodes import Id, Namespace
+from services.opcua_bridge.reporter import Reporter
+from services.opcua_bridge.settings import BridgeSettings
+from services.opcua_bridge.situation import Pipeline
+from services.opcua_bridge.space import MachineSpace
+from services.opcua_bridge.subscriptions import Subscriptions
+from services.opcua_bridge.views import Views
+from voxtrude import __version__
+from voxtrude.opcua import access
+from voxtrude.opcua.settings import Opcua
+from voxtrude.opcua.trust import Trust
+from voxtrude.opcua.users import Users
+from voxtrude.process import utc_now
+
+MACHINES_FOLDER = Id(Namespace.MACHINERY, 1001)
+PRODUCT = "Voxtrude"
+PRODUCT_URI = "urn:voxtrude:opcua"
+
+SERVICE_LEVELS = {Pipeline.RUNNING: 255, Pipeline.STALLED: 199, Pipeline.GONE: 1}
+"""200 and more is healthy, less is degraded, 1 is "no data" (Part 4, 6.6.2.4.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A server without listeners, and the machines in it."""
+
+    core: Core
+    machines: Machines
+
+    async def hear(self, pipeline: Pipeline) -> None:
+        """Note whether states reach us, on every machine and on the server itself."""
+        level = ua.Variant(SERVICE_LEVELS[pipeline], ua.VariantType.Byte)
+        self.core.space.put(
+            ua.NodeId(ua.Int32(ObjectIds.Server_ServiceLevel)),
+            ua.DataValue(level, SourceTimestamp=utc_now()),  # type: ignore[arg-type]  # asyncua's DateTime is a datetime
+        )
+        await self.machines.hear(pipeline)
+
+
+@asynccontextmanager
+async def opened(settings: BridgeSettings, limits: Limits = Limits()) -> AsyncIterator[Bridge]:  # noqa: B008  (frozen)
+    """Load the types and run the server's own tasks until the block ends.
+
+    Raises:
+        SetupError: A setting is wrong, or the NodeSets are not there.
+    """
+    opcua = settings.opcua
+    space = MachineSpace()
+    types = EventTypes(space)
+    subscriptions = Subscriptions(
+        space, limits, compile_events=lambda asked: eventfilters.compiled(asked, types)
+    )
+    admission = _admission(opcua, settings.public.host)
+    core = Core(space, subscriptions, Views(space, limits), limits, admission)
+    machines = await _furnished(core, opcua)
+    await core.start()
+    try:
+        yield Bridge(core, machines)
+    finally:
+        await core.stop()
+
+
+def _admission(opcua: Opcua, host: str) -> Admission:
+    offer = Offer(
+        no_security=opcua.no_security,
+        anonymous=opcua.anonymous,
+        aes=opcua.aes,
+        trust=opcua.trust,
+    )
+    return Admission(
+        access.server(opcua, host, utc_now()), Users(opcua.users), Trust(opcua.pki), offer
+    )
+
+
+async def _furnished(core: Core, opcua: Opcua) -> Machines:
+    # Ten thousand nodes that stay for ever: collecting them again and again would double the
+    # time of the start, and stall clients later.
+    gc.disable()
+    try:
+        server = Server(iserver=core)
+        await server.init()
+        await server.set_application_uri(core.admission.identity.uri)
+        await server.set_build_info(
+            PRODUCT_URI, PRODUCT, "OPC UA bridge", __version__, "", datetime.now(UTC)
+        )
+        catalog = await nodesets.load(
+            server,
+            opcua.nodesets or nodesets.DEFAULT,
+            opcua.additive_nodeset,
+            type_dictionaries=opcua.type_dictionaries,
+        )
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+    space = core.space
+    space.furnish(catalog.node_id(MACHINES_FOLDER), catalog.index(Namespace.MACHINES))
+    reporter = Reporter(space, EventWriter(space, catalog), core.subscription_service.report)
+    machines = Machines(space, catalog, reporter, job_orders=opcua.job_orders)
+    core.may_call = lambda owner, _method: space.planned(owner) is not None
+    core.conditions = ConditionRefresh(reporter, lambda: machines.situations)
+    return machines

@@ -1,0 +1,1 @@
+"""The check of an OPC UA server as a umati client sees it: of ours, or of anybody's."""
