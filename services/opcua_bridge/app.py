@@ -3,6 +3,7 @@
 The server outlives the broker: while that is away, clients see that nobody knows.
 """
 
+import asyncio
 from collections.abc import Callable
 
 import structlog
@@ -20,8 +21,8 @@ from voxtrude.topics import OPCUA_BRIDGE
 
 log = structlog.get_logger()
 
-REVIEW = 1.0
-"""Seconds after which a removed user or a certificate that is trusted no longer is out."""
+REVIEW = 5.0
+"""Seconds after which a removed user, or a certificate that is trusted no longer, is out."""
 
 
 async def run(settings: BridgeSettings, ready: Callable[[], None]) -> None:
@@ -35,9 +36,17 @@ async def run(settings: BridgeSettings, ready: Callable[[], None]) -> None:
         try:
             await ports.open()
             ready()
-            await endure(lambda heard: _follow(settings, bridge, ports, heard))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_review(bridge), name="review")
+                await endure(lambda heard: _follow(settings, bridge, ports, heard))
         finally:
             await ports.close()
+
+
+async def _review(bridge: Bridge) -> None:
+    while True:
+        await asyncio.sleep(REVIEW)
+        bridge.core.review()
 
 
 async def _follow(

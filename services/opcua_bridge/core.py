@@ -5,6 +5,7 @@ asyncua's constructor makes its own address space and services; they are thrown 
 
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 from asyncua import ua
 from asyncua.common.node import Node
@@ -31,6 +32,14 @@ STANDS_ON = {
 
 # What a client can make these say is said by us, once.
 _SILENT = ("asyncua.server", "asyncua.uaprotocol")
+
+
+class Connection(Protocol):
+    """What counts as a connection."""
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait for the client to read."""
 
 
 def nobody(_owner: ua.NodeId, _method: ua.NodeId) -> bool:
@@ -65,7 +74,7 @@ class Core(InternalServer):
         self.admission = admission
         self.may_call = may_call
         self.conditions: ConditionRefresh | None = None
-        self.connections: dict[object, tuple[str, bool]] = {}
+        self.connections: dict[Connection, tuple[str, bool]] = {}
         """The open connections: the peer's address, and whether a session is active."""
         self.allow_remote_admin = False
         self.certificate = admission.identity.certificate
@@ -122,7 +131,7 @@ class Core(InternalServer):
 
     # Connections.
 
-    def welcome(self, connection: object, address: str) -> bool:
+    def welcome(self, connection: Connection, address: str) -> bool:
         """Count a new connection; return whether there is room for it."""
         here = [each for each in self.connections.values() if each[0] == address]
         waiting = [each for each in self.connections.values() if not each[1]]
@@ -137,7 +146,7 @@ class Core(InternalServer):
         self.connections[connection] = address, False
         return True
 
-    def seated(self, connection: object, *, active: bool) -> None:
+    def seated(self, connection: Connection, *, active: bool) -> None:
         """Remember whether a connection has an active session."""
         if connection in self.connections:
             self.connections[connection] = self.connections[connection][0], active

@@ -11,6 +11,7 @@ from services.opcua_bridge.deadbands import Changed, value_changed
 from services.opcua_bridge.notifications import handle_bytes, value_bytes
 from services.opcua_bridge.queues import ValueQueue
 from services.opcua_bridge.ranges import IndexRange
+from services.opcua_bridge.values import status as status_of
 
 _VANISHED = StatusCodes.BadNodeIdUnknown
 _TOLERANCE = 0.001  # seconds by which a sample may be early: publishing cycles are not exact
@@ -203,6 +204,15 @@ class DataItem:
         else:
             self.take(ua.DataValue(StatusCode=status))
         return status
+
+    def allow(self, *, allowed: bool) -> None:
+        """Follow whether the node exists for the client, which may change while it does not."""
+        if allowed and self.watch is None and self.mode != ua.MonitoringMode.Disabled:
+            self._open()
+        elif not allowed and self.watch is not None:
+            self.samples.space.unwatch(self.watch)
+            self.watch = self.seen = None
+            self.take(ua.DataValue(StatusCode=status_of(_VANISHED)))
 
     def close(self) -> None:
         """Watch no more and forget all values."""

@@ -113,6 +113,13 @@ class Items:
             for item in self._listeners.get(node_id, {}).values():
                 item.report(event)
 
+    def review(self, machine: PrinterId) -> None:
+        """Ask anew whether the session may know of ``machine``."""
+        allowed = self.admits(machine)
+        for item in self._items.values():
+            if isinstance(item, DataItem) and self._space.machine_of(item.node_id) == machine:
+                item.allow(allowed=allowed)
+
     async def create(
         self, params: ua.CreateMonitoredItemsParameters
     ) -> list[ua.MonitoredItemCreateResult]:

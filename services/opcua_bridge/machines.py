@@ -49,15 +49,25 @@ class _Machine:
 
 
 class Machines:
-    """Writes what is told into the address space, and has what happened reported."""
+    """Writes what is told into the address space, and has what happened reported.
+
+    ``review`` asks the subscriptions anew who may know of a machine that comes.
+    """
 
     def __init__(
-        self, space: MachineSpace, catalog: Catalog, reporter: Reporter, *, job_orders: bool
+        self,
+        space: MachineSpace,
+        catalog: Catalog,
+        reporter: Reporter,
+        review: Callable[[PrinterId], None],
+        *,
+        job_orders: bool,
     ) -> None:
         self._space = space
         self._catalog = catalog
         self._encoder = Encoder(catalog)
         self._reporter = reporter
+        self._review = review
         self._job_orders = job_orders
         self._forms: dict[Shape, _Form] = {}
         self._machines: dict[PrinterId, _Machine] = {}
@@ -135,6 +145,11 @@ class Machines:
         printer = PrinterId(document.printer.id)
         situation = Situation(document, self._pipeline, self._since)
         known = self._machines.get(printer)
+        if known and known.situation.document.printer.mes_ids != document.printer.mes_ids:
+            # Whoever may no longer see it must see it go, and others see it come.
+            self._reporter.model(self._remove(printer))
+            self._leaving.clear()
+            known = None
         here = shape(document)
         form = self._form(here)
         now = readings(form.nodes, situation)
@@ -147,6 +162,7 @@ class Machines:
         }
         self._machines[printer] = _Machine(situation, here, now)
         if known is None:
+            self._review(printer)
             return self._space.add(printer, document.printer.name, form.plan, values)
         changes = self._update(known, document, form.plan, values)
         self._reporter.changed(known.situation, situation)

@@ -115,8 +115,9 @@ async def _furnished(core: Core, opcua: Opcua) -> Machines:
         gc.enable()
     space = core.space
     space.furnish(catalog.node_id(MACHINES_FOLDER), catalog.index(Namespace.MACHINES))
-    reporter = Reporter(space, EventWriter(space, catalog), core.subscription_service.report)
-    machines = Machines(space, catalog, reporter, job_orders=opcua.job_orders)
+    subscriptions = core.subscription_service
+    reporter = Reporter(space, EventWriter(space, catalog), subscriptions.report)
+    machines = Machines(space, catalog, reporter, subscriptions.review, job_orders=opcua.job_orders)
     core.may_call = lambda owner, _method: space.planned(owner) is not None
     core.conditions = ConditionRefresh(reporter, lambda: machines.situations)
     return machines

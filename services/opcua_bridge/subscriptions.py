@@ -22,6 +22,7 @@ from services.opcua_bridge.revision import Space
 from services.opcua_bridge.subscription import Scheduler, Subscription
 from services.opcua_bridge.terms import Terms
 from services.opcua_bridge.values import status
+from voxtrude.printer import PrinterId
 
 STANDS_ON = {
     "asyncua.server.subscription_service:SubscriptionService": "97b0ee0fe2bdfe5a",
@@ -66,6 +67,11 @@ class Subscriptions(SubscriptionService):
         """Tell of ``event`` all who listen to one of the nodes and may know."""
         for subscription in self.subscriptions.values():
             subscription.items.report(event, notifiers)
+
+    def review(self, machine: PrinterId) -> None:
+        """Ask anew who may know of ``machine``: its place has changed, or it has come back."""
+        for subscription in self.subscriptions.values():
+            subscription.items.review(machine)
 
     def _found(self, number: int) -> Subscription:
         subscription = self.subscriptions.get(number)

@@ -95,12 +95,17 @@ class Line(asyncio.Protocol):
         """Return what the transport knows."""
         return self._transport.get_extra_info(name)
 
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait for the client to read."""
+        return self._transport.get_write_buffer_size()
+
     def send(self, data: bytes) -> None:
         """Send; a client that leaves too much unread is left."""
         if self._transport.is_closing():
             return
         self._transport.write(data)
-        if self._transport.get_write_buffer_size() > self._core.limits.unsent:
+        if self.unsent > self._core.limits.unsent:
             _log.warning("a client does not read what it asked for", address=self.address)
             self._transport.abort()
 
