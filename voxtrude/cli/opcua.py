@@ -1,9 +1,10 @@
 """``voxtrude opcua …``: who may come in over OPC UA, and whether a server is right."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -13,7 +14,8 @@ from voxtrude.cli.output import age, console, remarks, show_facts, show_json, sh
 from voxtrude.cli.settings import CliSettings
 from voxtrude.credentials import new_secret
 from voxtrude.errors import SetupError
-from voxtrude.opcua import access
+from voxtrude.opcua import access, browse
+from voxtrude.opcua.browse import Shown
 from voxtrude.opcua.check.client import Access
 from voxtrude.opcua.check.findings import Severity
 from voxtrude.opcua.check.server import CheckedMachine, Report, check
@@ -29,7 +31,26 @@ app.add_typer(user, name="user")
 
 SHOWN = 20  # findings of one machine
 
-Name = Annotated[str, typer.Argument(help="The user's name.")]
+BRIEFLY = (
+    ("state", "/MachineryItemState/CurrentState"),
+    ("program", "/ActiveProgram/State/CurrentState"),
+    ("progress", "/ActiveProgram/Progress"),
+    ("tool0", "/tool0/AnalogSignal"),
+    ("file", "/ActiveProgram/Name"),
+)
+"""What the list of machines shows: headings, and the ends of our NodeIds."""
+
+Name: TypeAlias = Annotated[str, typer.Argument(help="The user's name.")]
+Url: TypeAlias = Annotated[
+    str | None, typer.Argument(help="opc.tcp://host:port; default: the native stack's.")
+]
+User: TypeAlias = Annotated[str | None, typer.Option("--user", help="Log in as this user.")]
+PasswordFile: TypeAlias = Annotated[
+    Path | None, typer.Option(help="The password; without it, it is asked for.", dir_okay=False)
+]
+Insecure: TypeAlias = Annotated[
+    bool, typer.Option("--insecure", help="Connect without encryption and without a user.")
+]
 
 
 @user.command("add")
@@ -131,23 +152,17 @@ def certificates(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
         return
     show_table(
         ("standing", "name", "thumbprint", "since"),
-        ((standing, one.name, one.thumbprint, age(one.since, now)) for standing, one in found),
+        ((standing, one.name, one.thumbprint[:16], age(one.since, now)) for standing, one in found),
     )
 
 
 @app.command("check")
 def check_server(
-    url: Annotated[
-        str | None, typer.Argument(help="opc.tcp://host:port; default: the native stack's.")
-    ] = None,
+    url: Url = None,
     *,
-    username: Annotated[str | None, typer.Option("--user", help="Log in as this user.")] = None,
-    password_file: Annotated[
-        Path | None, typer.Option(help="The password; without it, it is asked for.", dir_okay=False)
-    ] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Connect without encryption and without a user.")
-    ] = False,
+    username: User = None,
+    password_file: PasswordFile = None,
+    insecure: Insecure = False,
     machines: Annotated[
         int | None, typer.Option(min=1, help="Check no more machines than so many.")
     ] = None,
@@ -158,23 +173,78 @@ def check_server(
 
     Every machine is compared with its types, and everything is subscribed to.
     """
-    settings = _settings(data_dir)
-    if url is None:
-        stack = site.find(data_dir).stack
-        if stack is None:
-            raise SetupError("say which server: voxtrude opcua check opc.tcp://host:4840")
-        url = stack.opcua_url
-        if username is None:
-            username, password_file = access.CHECK, access.check_secret(settings.data)
-    report = asyncio.run(
-        check(url, _access(settings, username, password_file, insecure=insecure), limit=machines)
-    )
+    server, login = _server(url, username, password_file, data_dir, insecure=insecure)
+    report = asyncio.run(check(server, login, limit=machines))
     if as_json:
         show_json(asdict(report))
     else:
         _show(report)
     if report.count(Severity.BAD):
         raise typer.Exit(EXIT_UNAVAILABLE)
+
+
+@app.command("browse")
+def browse_server(
+    machine: Annotated[
+        str | None, typer.Argument(help="A machine's name or id; default: all, briefly.")
+    ] = None,
+    *,
+    url: Annotated[
+        str | None, typer.Option(help="opc.tcp://host:port; default: the native stack's.")
+    ] = None,
+    username: User = None,
+    password_file: PasswordFile = None,
+    insecure: Insecure = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the machines of an OPC UA server, or all nodes and values of one."""
+    server, login = _server(url, username, password_file, data_dir, insecure=insecure)
+    found = asyncio.run(browse.browse(server, login, machine))
+    if as_json:
+        show_json([[asdict(node) for node in nodes] for nodes in found])
+    elif machine is None:
+        show_table(
+            ("machine", *(title for title, _ in BRIEFLY)),
+            ((nodes[0].name, *(_value(nodes, path) for _, path in BRIEFLY)) for nodes in found),
+        )
+    else:
+        for node in found[0]:
+            console.print(
+                f"{'  ' * node.depth}{node.name}",
+                f"= {node.value}" if node.at or node.value else "",
+                f"({node.status})" if node.status else "",
+                markup=False,
+                soft_wrap=True,
+            )
+
+
+def _value(nodes: Sequence[Shown], path: str) -> str:
+    """Return the value of the node whose NodeId ends in ``path``; an old one in brackets."""
+    found = next((one for one in nodes if one.node_id.endswith(path)), None)
+    if found is None:
+        return ""
+    return f"({found.value})" if found.status else found.value
+
+
+def _server(
+    url: str | None,
+    username: str | None,
+    password_file: Path | None,
+    data_dir: Path | None,
+    *,
+    insecure: bool,
+) -> tuple[str, Access]:
+    """Return which server is meant, and how to come in."""
+    settings = _settings(data_dir)
+    if url is None:
+        stack = site.find(data_dir).stack
+        if stack is None:
+            raise SetupError("say which server: opc.tcp://host:4840")
+        url = stack.opcua_url
+        if username is None:
+            username, password_file = access.CHECK, access.check_secret(settings.data)
+    return url, _access(settings, username, password_file, insecure=insecure)
 
 
 def _access(
@@ -224,6 +294,7 @@ def _show_machine(machine: CheckedMachine) -> None:
         f"{machine.nodes} nodes, {machine.variables} variables",
         style="bold",
         markup=False,
+        soft_wrap=True,
     )
     for finding in machine.findings[:SHOWN]:
         _say(finding.severity, str(finding))
