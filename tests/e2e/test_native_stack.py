@@ -1,5 +1,6 @@
 """The native stack as its operator meets it: the real command, real servers, real files."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -227,6 +228,8 @@ def test_a_backup_brings_printers_and_their_logins_to_another_machine(tmp_path: 
         login = asked(here, "printer", "add", "Ender 3")
         heat(addresses, login, 201.25)
         wait_until(lambda: has_temperature(here, login["id"], 201.25), DEADLINE)
+        asked(here, "opcua", "user", "add", "mes")
+        certificate = (here / "opcua" / "pki" / "own" / "server.der").read_bytes()
         asked(here, "backup", str(archive))
         assert stat.S_IMODE(archive.stat().st_mode) == 0o600
         assert login["password"].encode() not in archive.read_bytes()
@@ -238,6 +241,9 @@ def test_a_backup_brings_printers_and_their_logins_to_another_machine(tmp_path: 
         heat(addresses, login, 202.5)
         wait_until(lambda: has_temperature(there, login["id"], 202.5), DEADLINE)
         assert asked(there, "doctor")["healthy"]
+        assert "mes" in {one["user"] for one in asked(there, "opcua", "user", "list")}
+        checked = asked(there, "opcua", "check")
+        assert checked["thumbprint"] == hashlib.sha1(certificate).hexdigest().upper()  # noqa: S324  (as OPC UA names it)
         text = tmp_path / "text.tar.gz"
         text.write_text("no archive")
         assert "no backup" in voxtrude(there, "restore", str(text), "--force", code=SETUP)

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import tarfile
 import tempfile
 from collections.abc import AsyncIterator
@@ -40,6 +41,11 @@ NAMES = (
     "certificates/server.key",
     f"fleet-{fleet.DEMO}.json",
 )
+OPCUA = "opcua"
+OPCUA_FILES = ("users.json", "check_password", "pki/own/*", "pki/trusted/*", "pki/issuers/*")
+OPCUA_NAME = re.compile(rf"{OPCUA}/(users\.json|check_password|pki/(own|trusted|issuers)/[\w.-]+)")
+"""What may be written by a restore: nothing that leads out of the folder."""
+
 LARGEST_FILE = 1024 * 1024  # of those that are no documents
 
 
@@ -49,7 +55,7 @@ def backup(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Write documents, accounts and certificates into one file that only you may read."""
+    """Write documents, accounts, users and certificates into one file that only you may read."""
     where = site.find(data_dir)
     sizes = asyncio.run(_backup(where, file))
     if as_json:
@@ -79,6 +85,11 @@ async def _backup(where: Site, path: Path) -> dict[str, int]:
                 source = where.settings.broker.data / name
                 if source.exists():
                     _add(tar, f"{KEPT}/{name}", io.BytesIO(source.read_bytes()))
+            folder = where.settings.opcua.data
+            for pattern in OPCUA_FILES:
+                for source in sorted(folder.glob(pattern)):
+                    name = source.relative_to(folder).as_posix()
+                    _add(tar, f"{OPCUA}/{name}", io.BytesIO(source.read_bytes()))
         beside.rename(path)
     except OSError as error:
         raise SetupError(f"cannot write {path}: {error.strerror}") from None
@@ -122,6 +133,7 @@ async def _restore(where: Site, path: Path, *, force: bool) -> dict[str, int]:
                             counts[name] = await archive.load(database, name, source)
                     await migrate(database, where.settings.keep.retention())
                     _restore_files(tar, where.settings.broker.data)
+                    _restore_opcua(tar, where.settings.opcua.data)
                     if where.stack:
                         await Native.existing(where).render(Printers(database))
     except FileNotFoundError:
@@ -165,6 +177,17 @@ def _restore_files(tar: tarfile.TarFile, folder: Path) -> None:
         target = folder / PurePosixPath(name)
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = files.PUBLIC if name.endswith(".crt") else files.PRIVATE
+        files.write(target, source.read(LARGEST_FILE), mode=mode)
+
+
+def _restore_opcua(tar: tarfile.TarFile, folder: Path) -> None:
+    for name in tar.getnames():
+        source = _member(tar, name) if OPCUA_NAME.fullmatch(name) else None
+        if source is None:
+            continue
+        target = folder / PurePosixPath(name).relative_to(OPCUA)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = files.PUBLIC if name.endswith((".der", ".crl")) else files.PRIVATE
         files.write(target, source.read(LARGEST_FILE), mode=mode)
 
 
