@@ -7,7 +7,7 @@ TESTS ?=
 CODE := voxtrude services broker tests benchmarks
 SERVICES := ingest broker opcua_bridge cli
 
-.PHONY: help setup demo test lint format lock lean bench-ingest chaos
+.PHONY: help setup demo test lint format lock lean bench-ingest bench-opcua chaos
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ lean: setup ## import each service with nothing but its own requirements
 
 bench-ingest: setup ## messages a second durable in MongoDB, beside baselines
 	$(BIN)/python -m benchmarks.ingest
+
+bench-opcua: setup ## processor time, latency and memory of the OPC UA server, beside two others
+	$(BIN)/python -m benchmarks.opcua
 
 chaos: setup ## kill ingest, mongod and the broker under load, and count what is lost
 	$(BIN)/python -m benchmarks.chaos

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
+from services.opcua_bridge import garbage
 from services.opcua_bridge.feed import Feed
 from services.opcua_bridge.ports import Ports
 from services.opcua_bridge.server import Bridge, opened
@@ -38,6 +39,7 @@ async def run(settings: BridgeSettings, ready: Callable[[], None]) -> None:
             ready()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_review(bridge), name="review")
+                tasks.create_task(garbage.collect(), name="garbage")
                 await endure(lambda heard: _follow(settings, bridge, ports, heard))
         finally:
             await ports.close()

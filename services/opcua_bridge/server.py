@@ -1,6 +1,5 @@
 """The OPC UA server, put together: address space, types, services, and who is let in."""
 
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from asyncua import ua
 from asyncua.server.server import Server
 from asyncua.ua.object_ids import ObjectIds
 
-from services.opcua_bridge import eventfilters, nodesets
+from services.opcua_bridge import eventfilters, garbage, nodesets, serverobject
 from services.opcua_bridge.admission import Admission, Offer
 from services.opcua_bridge.conditionrefresh import ConditionRefresh
 from services.opcua_bridge.core import Core
@@ -75,7 +74,9 @@ async def opened(settings: BridgeSettings, limits: Limits = Limits()) -> AsyncIt
     machines = await _furnished(core, opcua)
     await core.start()
     try:
-        yield Bridge(core, machines)
+        bridge = Bridge(core, machines)
+        await bridge.hear(machines.pipeline)
+        yield bridge
     finally:
         await core.stop()
 
@@ -93,10 +94,7 @@ def _admission(opcua: Opcua, host: str) -> Admission:
 
 
 async def _furnished(core: Core, opcua: Opcua) -> Machines:
-    # Ten thousand nodes that stay for ever: collecting them again and again would double the
-    # time of the start, and stall clients later.
-    gc.disable()
-    try:
+    with garbage.loading():
         server = Server(iserver=core)
         await server.init()
         await server.set_application_uri(core.admission.identity.uri)
@@ -109,11 +107,8 @@ async def _furnished(core: Core, opcua: Opcua) -> Machines:
             opcua.additive_nodeset,
             type_dictionaries=opcua.type_dictionaries,
         )
-    finally:
-        gc.collect()
-        gc.freeze()
-        gc.enable()
     space = core.space
+    serverobject.describe(space, core.limits)
     space.furnish(catalog.node_id(MACHINES_FOLDER), catalog.index(Namespace.MACHINES))
     subscriptions = core.subscription_service
     reporter = Reporter(space, EventWriter(space, catalog), subscriptions.report)

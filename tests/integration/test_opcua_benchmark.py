@@ -30,8 +30,8 @@ def test_every_figure_is_there_and_nothing_is_lost(contender: str, tmp_path: Pat
 def test_what_is_published_as_documents_arrives(tmp_path: Path) -> None:
     found = opcua.bridged(Contenders(tmp_path), opcua.Load(3, 2), SIZES)
 
+    # Of documents that wait only the newest counts, so a slow machine may skip values.
     assert found.delivered > 0
-    assert found.lost == 0
     assert 0 < found.p50 <= found.p99
 
 
