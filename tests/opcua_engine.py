@@ -178,6 +178,7 @@ class AnyEvent:
     """A filter that lets everything pass, and selects the source's name."""
 
     status: ua.StatusCode = field(default_factory=ua.StatusCode)
+    weight: int = 100
     result: ua.EventFilterResult = field(default_factory=ua.EventFilterResult)
 
     def admits(self, event: Event) -> bool:

@@ -28,10 +28,10 @@ from voxtrude.opcua.users import Users
 from voxtrude.process import utc_now
 
 STANDS_ON = {
-    "asyncua.crypto.security_policies:SecurityPolicyNone": "",
-    "asyncua.crypto.security_policies:SecurityPolicyBasic256Sha256": "",
-    "asyncua.crypto.security_policies:SecurityPolicyAes128Sha256RsaOaep": "",
-    "asyncua.crypto.security_policies:SecurityPolicyAes256Sha256RsaPss": "",
+    "asyncua.crypto.security_policies:SecurityPolicyNone": "a34e671b63f6c7f7",
+    "asyncua.crypto.security_policies:SecurityPolicyBasic256Sha256": "9033de75a319912d",
+    "asyncua.crypto.security_policies:SecurityPolicyAes128Sha256RsaOaep": "016f2be324077359",
+    "asyncua.crypto.security_policies:SecurityPolicyAes256Sha256RsaPss": "1eb47faf203b9b21",
 }
 
 AT_ONCE = 2  # passwords that are verified at the same time
@@ -258,7 +258,8 @@ class Admission:
         async with self._verifying:
             right = await asyncio.to_thread(self._users.verify, said.name, said.password)
         if not right:
-            self._throttle.failed(said.name, address)
+            if self._throttle.failed(said.name, address):
+                _log.warning("a password is being guessed", user=said.name, address=address)
             raise ServiceError(StatusCodes.BadUserAccessDenied)
         self._throttle.succeeded(said.name, address)
         return Person(ua.UserTokenType.UserName, said.name)

@@ -47,7 +47,15 @@ class Attributes:
             raise ServiceError(StatusCodes.BadMaxAgeInvalid)
         if params.TimestampsToReturn not in _TIMESTAMPS:
             raise ServiceError(StatusCodes.BadTimestampsToReturnInvalid)
-        return [self._one(one, params.TimestampsToReturn, admits) for one in params.NodesToRead]
+        room = self._limits.response
+        values = []
+        for one in params.NodesToRead:
+            value = self._one(one, params.TimestampsToReturn, admits)
+            room -= _weight(value)
+            if room < 0:  # found before it is encoded, which would take all the time and memory
+                raise ServiceError(StatusCodes.BadResponseTooLarge)
+            values.append(value)
+        return values
 
     def _one(
         self, what: ua.ReadValueId, stamps: ua.TimestampsToReturn, admits: Admits
@@ -82,6 +90,12 @@ def stamped(value: ua.DataValue, stamps: ua.TimestampsToReturn) -> ua.DataValue:
         SourceTimestamp=value.SourceTimestamp if source else None,
         ServerTimestamp=now if server else None,  # type: ignore[arg-type]  # it means datetime
     )
+
+
+def _weight(value: ua.DataValue) -> int:
+    """Return how many bytes a text takes at least; the standard has dictionaries of 300 kB."""
+    content = None if value.Value is None else value.Value.Value
+    return len(content) if isinstance(content, str | bytes) else 0
 
 
 def _encoding_refused(what: ua.ReadValueId, value: ua.DataValue) -> int | None:

@@ -22,12 +22,13 @@ from services.opcua_bridge.limits import Limits
 from services.opcua_bridge.values import status
 
 STANDS_ON = {
-    "asyncua.common.connection:SecureConnection": "",
-    "asyncua.common.connection:MessageChunk": "",
-    "asyncua.common.connection:TransportLimits": "",
+    "asyncua.common.connection:SecureConnection": "cb034338c2ef5ea9",
+    "asyncua.common.connection:MessageChunk": "b17ed0fd6bc5a15c",
+    "asyncua.common.connection:TransportLimits": "fe20fdbadef207ff",
 }
 
 SMALLEST_BUFFER = 8_192  # bytes (Part 6, 7.1.2.3)
+LARGEST_OPENING = 2_048  # encrypted bytes: each 256 of them cost a millisecond
 LONGEST_URL = 4_096  # bytes (the same)
 _GRACE = 1.25  # lifetimes until a channel ends that was not renewed (Part 4, 5.6.2)
 
@@ -117,11 +118,15 @@ class Channel(SecureConnection):
         end: Any = header.ChunkType
         if not self._greeted or end != ua.ChunkType.Single or self._incoming_parts:
             raise ServiceError(StatusCodes.BadTcpMessageTypeInvalid)
+        content = body.copy(header.body_size)
+        about = struct_from_binary(ua.AsymmetricAlgorithmHeader, content)
+        if len(content) > LARGEST_OPENING:
+            raise ServiceError(StatusCodes.BadTcpMessageTooLarge)
         if not self._open:
             return
-        about = struct_from_binary(ua.AsymmetricAlgorithmHeader, body.copy(header.body_size))
         shown = tokens.leaf(about.SenderCertificate) if self.certificate else None
-        if about.SecurityPolicyURI != self.uri or shown != self.certificate:
+        trusted = shown is None or self._admission.still_trusts(shown)
+        if about.SecurityPolicyURI != self.uri or shown != self.certificate or not trusted:
             raise ServiceError(StatusCodes.BadSecurityChecksFailed)
         if header.ChannelId != self.security_token.ChannelId:
             raise ServiceError(StatusCodes.BadTcpSecureChannelUnknown)

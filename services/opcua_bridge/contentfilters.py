@@ -18,6 +18,9 @@ from services.opcua_bridge.eventtypes import EventTypes
 from services.opcua_bridge.filteroperators import OPERANDS, OPERATORS, UNSUPPORTED, Operation
 from services.opcua_bridge.selection import Selection, SelectionError
 
+LIKE_WEIGHT = 500
+"""How many plain operands a Like takes the time of, at the worst."""
+
 MOST_ELEMENTS = 200
 MOST_OPERANDS = 2_000
 """Of all elements together; asyncua's clients list every subtype of an event type."""
@@ -36,6 +39,12 @@ class Element:
     operation: Operation
     operands: tuple[Operand, ...]
     types: EventTypes
+
+    @property
+    def weight(self) -> int:
+        """How long it takes to evaluate, in plain operands."""
+        like = self.operation is OPERATORS[FilterOperator.Like]
+        return LIKE_WEIGHT if like else len(self.operands)
 
     def value(self, event: Event, later: Values) -> ua.Variant:
         """Return what the element comes to, from what later ones came to."""
@@ -67,6 +76,11 @@ class ContentFilter:
             ua.ContentFilterResult(ElementResults=results),
             is_valid=all(result.StatusCode.is_good() for result in results),
         )
+
+    @property
+    def weight(self) -> int:
+        """How long it takes to evaluate, in plain operands."""
+        return sum(element.weight for element in self.elements)
 
     def admits(self, event: Event) -> bool:
         """Tell whether the clause is true for ``event``; an empty one always is."""

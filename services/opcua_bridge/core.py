@@ -9,12 +9,13 @@ from typing import Protocol
 
 from asyncua import ua
 from asyncua.common.node import Node
+from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.address_space import AttributeService, NodeManagementService
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_session import InternalSession
-from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.status_codes import StatusCodes
 
 from services.opcua_bridge import decoding
 from services.opcua_bridge.admission import Admission
@@ -27,7 +28,7 @@ from services.opcua_bridge.subscriptions import Subscriptions
 from services.opcua_bridge.views import Views
 
 STANDS_ON = {
-    "asyncua.server.internal_server:InternalServer": "",
+    "asyncua.server.internal_server:InternalServer": "96343b7a31bf5625",
 }
 
 # What a client can make these say is said by us, once.
@@ -92,15 +93,6 @@ class Core(InternalServer):
         self.current_time_node = Node(self.isession, ua.NodeId(ua.Int32(clock)))
         self.server_status_node = Node(self.isession, ua.NodeId(ua.Int32(state)))
 
-    async def setup_nodes(self) -> None:
-        """Set up the nodes that tell of the server, with the limits that it has."""
-        await super().setup_nodes()
-        for name, limit in _told(self.limits).items():
-            node = ua.NodeId(getattr(ObjectIds, f"Server_ServerCapabilities_{name}"))
-            told = ua.DataValue(limit)
-            result = await self.aspace.write_attribute_value(node, AttributeIds.Value, told)
-            result.check()
-
     # Sessions.
 
     @property
@@ -112,6 +104,20 @@ class Core(InternalServer):
         """Return the session of a token."""
         found = self._external_sessions.get(token)
         return found if isinstance(found, Session) else None
+
+    def make_room(self) -> None:
+        """Let there be room for one more session: of those that are alone, the oldest ends.
+
+        Raises:
+            ServiceError: None is alone.
+        """
+        sessions = self.sessions
+        if len(sessions) < self.limits.sessions:
+            return
+        alone = [one for one in sessions if one.alone]
+        if not alone:
+            raise ServiceError(StatusCodes.BadTooManySessions)
+        min(alone, key=lambda one: one.heard).end()
 
     def forget_subscriptions(self, session_id: ua.NodeId) -> None:
         """Delete what a session that ends has subscribed to."""
@@ -150,23 +156,3 @@ class Core(InternalServer):
         """Remember whether a connection has an active session."""
         if connection in self.connections:
             self.connections[connection] = self.connections[connection][0], active
-
-
-def _told(limits: Limits) -> dict[str, ua.Variant]:
-    """Return what Server/ServerCapabilities says of the limits; 0 means that it cannot be done."""
-    operations = {
-        "MaxNodesPerRead": limits.reads,
-        "MaxNodesPerWrite": limits.writes,
-        "MaxNodesPerMethodCall": limits.calls,
-        "MaxNodesPerBrowse": limits.browses,
-        "MaxNodesPerRegisterNodes": limits.registrations,
-        "MaxNodesPerTranslateBrowsePathsToNodeIds": limits.translations,
-        "MaxMonitoredItemsPerCall": limits.items_per_call,
-    }
-    told = {
-        f"OperationLimits_{name}": ua.Variant(value, ua.VariantType.UInt32)
-        for name, value in operations.items()
-    }
-    told["MinSupportedSampleRate"] = ua.Variant(limits.shortest_publishing, ua.VariantType.Double)
-    points = ua.Variant(limits.continuation_points, ua.VariantType.UInt16)
-    return told | {"MaxBrowseContinuationPoints": points}

@@ -12,6 +12,7 @@ from services.opcua_bridge.notifications import handle_bytes, value_bytes
 from services.opcua_bridge.queues import ValueQueue
 from services.opcua_bridge.ranges import IndexRange
 from services.opcua_bridge.values import status as status_of
+from voxtrude.printer import PrinterId
 
 _VANISHED = StatusCodes.BadNodeIdUnknown
 _TOLERANCE = 0.001  # seconds by which a sample may be early: publishing cycles are not exact
@@ -89,6 +90,7 @@ class DataItem:
         "index_range",
         "interval",
         "last",
+        "machine",
         "mode",
         "node_id",
         "number",
@@ -106,9 +108,11 @@ class DataItem:
         samples: Samples,
         wanted: ua.ReadValueId,
         *,
+        machine: PrinterId | None,
         timestamps: ua.TimestampsToReturn,
         index_range: IndexRange | None,
     ) -> None:
+        self.machine = machine
         self.number = number
         self.samples = samples
         self.node_id: ua.NodeId = wanted.NodeId

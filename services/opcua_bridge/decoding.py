@@ -1,7 +1,7 @@
 """What a stranger sends is decoded within bounds.
 
 asyncua 2.1.0 decodes before it asks who is there, and three things end it from one message
-(each shown by tests/integration/test_opcua_attacks.py): a string of length -4 moves the
+(each tried by tests/integration/test_opcua_floods.py): a string of length -4 moves the
 buffer back, so that a list of 2³¹ of them is read from four bytes; so does a variant that is
 an array of Null, which has no bytes at all; and a variant's dimensions make it allocate a
 million lists for a few bytes.
@@ -17,11 +17,11 @@ from asyncua.ua import ua_binary
 from asyncua.ua.uaerrors import UaError
 
 STANDS_ON = {
-    "asyncua.common.utils:Buffer": "",
-    "asyncua.ua.ua_binary:variant_from_binary": "",
-    "asyncua.ua.ua_binary:unpack_uatype_array": "",
-    "asyncua.ua.ua_binary:extensionobject_from_binary": "",
-    "asyncua.ua.ua_binary:_reshape": "",
+    "asyncua.common.utils:Buffer": "f7e858390ac2d2fa",
+    "asyncua.ua.ua_binary:variant_from_binary": "6f5e95888458c5e3",
+    "asyncua.ua.ua_binary:unpack_uatype_array": "43247120a0d9c59c",
+    "asyncua.ua.ua_binary:extensionobject_from_binary": "1fd0586b9b477539",
+    "asyncua.ua.ua_binary:_reshape": "5e469d79927f4b44",
 }
 
 _unpack_array = ua_binary.unpack_uatype_array

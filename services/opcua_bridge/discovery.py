@@ -5,6 +5,7 @@ asyncua repeats any host that a client writes into its request, and lists whoeve
 
 import re
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from asyncua import ua
@@ -18,6 +19,26 @@ LONGEST_HOST = 253  # characters (RFC 1035)
 _LONGEST_URL = 4_096
 # Names within a Docker network have underscores.
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+
+
+def get_endpoints(
+    admission: Admission, params: ua.GetEndpointsParameters, arrived: tuple[str, int]
+) -> Any:  # noqa: ANN401 - asyncua's
+    """Answer GetEndpoints."""
+    found = []
+    if not params.ProfileUris or TRANSPORT in params.ProfileUris:
+        found = endpoints(admission, asked_for(params.EndpointUrl, arrived))
+    return ua.GetEndpointsResponse(Endpoints=found)
+
+
+def find_servers(
+    admission: Admission, params: ua.FindServersParameters, arrived: tuple[str, int]
+) -> Any:  # noqa: ANN401 - asyncua's
+    """Answer FindServers."""
+    found = []
+    if not params.ServerUris or admission.identity.uri in params.ServerUris:
+        found = [describe(admission, asked_for(params.EndpointUrl, arrived))]
+    return ua.FindServersResponse(Servers=found)
 
 
 def asked_for(url: str | None, fallback: tuple[str, int]) -> str:

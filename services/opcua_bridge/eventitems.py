@@ -28,6 +28,10 @@ class EventFilter(Protocol):
     def result(self) -> ua.EventFilterResult:
         """What is wrong with the filter, clause by clause."""
 
+    @property
+    def weight(self) -> int:
+        """How long an event takes: many filters together must not stall the server."""
+
     def admits(self, event: Event) -> bool:
         """Tell whether the where clause lets the event pass."""
 

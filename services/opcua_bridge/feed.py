@@ -74,7 +74,8 @@ class Feed:
         news = News()
         for delivery in burst:
             if delivery.topic == _MARK:
-                news.complete, self._complete = not self._complete, True
+                news.complete = news.complete or not self._complete
+                self._complete = True
                 continue
             try:
                 self._sort(delivery, news)

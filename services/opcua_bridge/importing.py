@@ -5,7 +5,7 @@ and says so only in its log. Every method here that works around one of its bugs
 which fails as soon as asyncua no longer has it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -219,30 +219,36 @@ def hide_type_dictionaries(space: AddressSpace) -> None:
     They are deprecated since OPC UA 1.04 (Part 5, Annex D), and gateways of 2024 crash on
     those of Jobs and ISA-95. Clients of today read DataTypeDefinition instead.
     """
-    hidden: set[ua.NodeId] = set()
     for system in _DICTIONARIES:
-        found = [
-            reference.NodeId
-            for reference in space[system].references
-            if reference.IsForward
-            and reference.ReferenceTypeId == _HAS_COMPONENT
-            and reference.NodeId.NamespaceIndex
-        ]
-        while found:
-            node_id = found.pop()
-            hidden.add(node_id)
-            found += [
+        remove(
+            space,
+            [
                 reference.NodeId
-                for reference in space[node_id].references
+                for reference in space[system].references
                 if reference.IsForward
-                and reference.ReferenceTypeId in (_HAS_COMPONENT, _HAS_PROPERTY)
-            ]
-    for node_id in hidden:
+                and reference.ReferenceTypeId == _HAS_COMPONENT
+                and reference.NodeId.NamespaceIndex
+            ],
+        )
+
+
+def remove(space: AddressSpace, nodes: Iterable[ua.NodeId]) -> None:
+    """Take nodes away with their components and properties, and all references to them."""
+    found, gone = list(nodes), set[ua.NodeId]()
+    while found:
+        node_id = found.pop()
+        gone.add(node_id)
+        found += [
+            reference.NodeId
+            for reference in space[node_id].references
+            if reference.IsForward and reference.ReferenceTypeId in (_HAS_COMPONENT, _HAS_PROPERTY)
+        ]
+    for node_id in gone:
         del space[node_id]
     for _, node in _nodes(space):
-        if any(reference.NodeId in hidden for reference in node.references):
+        if any(reference.NodeId in gone for reference in node.references):
             node.references[:] = [
-                reference for reference in node.references if reference.NodeId not in hidden
+                reference for reference in node.references if reference.NodeId not in gone
             ]
 
 
@@ -258,6 +264,17 @@ def protect(space: AddressSpace) -> None:
             if level is not None and content(level) & ~_READABLE:
                 readable = ua.Variant(content(level) & _READABLE, ua.VariantType.Byte)
                 level.value = ua.DataValue(readable)
+
+
+def leave_out(space: AddressSpace) -> None:
+    """Take away the optional attributes that asyncua keeps as null where a node has none.
+
+    A client shall read BadAttributeIdInvalid (Part 4, 5.11.2), and not a good null of no type.
+    """
+    for _, node in _nodes(space):
+        for attribute in (AttributeIds.ArrayDimensions, AttributeIds.DataTypeDefinition):
+            if attribute in node.attributes and content(node.attributes[attribute]) is None:
+                del node.attributes[attribute]
 
 
 def _nodes(space: AddressSpace) -> Iterator[tuple[ua.NodeId, NodeData]]:

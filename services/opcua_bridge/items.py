@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from asyncua import ua
 from asyncua.common.utils import ServiceError
@@ -29,6 +29,8 @@ BATCH = 250
 _EVENT_NOTIFIER = AttributeIds.EventNotifier
 
 Item: TypeAlias = DataItem | EventItem
+Key = TypeVar("Key")
+Kept = TypeVar("Kept", DataItem, EventItem)
 
 
 @dataclass
@@ -69,7 +71,9 @@ class Items:
         self._compile_events = compile_events
         self._samples = Samples(space, clock, cycle)
         self._items: dict[int, Item] = {}
+        self._of_machines: defaultdict[PrinterId, dict[int, DataItem]] = defaultdict(dict)
         self._listeners: defaultdict[ua.NodeId, dict[int, EventItem]] = defaultdict(dict)
+        self._filters = 0  # their weight
         self._latest = 0
         self._closed = False
 
@@ -87,15 +91,21 @@ class Items:
         self._samples.collect(at)
 
     def drain(self, room: int, values: list[bytes], events: list[bytes]) -> None:
-        """Put what is to be published into the lists, ``room`` notifications at most."""
+        """Put what is to be published into the lists, ``room`` notifications at most.
+
+        What large values leave no room for in one message comes with the next.
+        """
         ready = self._samples.ready
+        size = 0
         for number in list(ready):
             item = self._items[number]
+            before = len(values), len(events)
             room -= item.drain(room, values, events)
+            size += sum(map(len, values[before[0] :])) + sum(map(len, events[before[1] :]))
             if item.queue.entries:
                 return
             del ready[number]
-            if room <= 0:
+            if room <= 0 or size >= self._limits.notification_bytes:
                 return
 
     def set_cycle(self, seconds: float) -> None:
@@ -115,9 +125,10 @@ class Items:
 
     def review(self, machine: PrinterId) -> None:
         """Ask anew whether the session may know of ``machine``."""
-        allowed = self.admits(machine)
-        for item in self._items.values():
-            if isinstance(item, DataItem) and self._space.machine_of(item.node_id) == machine:
+        items = self._of_machines.get(machine)
+        if items:
+            allowed = self.admits(machine)
+            for item in items.values():
                 item.allow(allowed=allowed)
 
     async def create(
@@ -150,7 +161,7 @@ class Items:
             if wanted.AttributeId == _EVENT_NOTIFIER:
                 item, result = self._create_event_item(number, request)
             else:
-                item, result = self._create_data_item(number, request, timestamps)
+                item, result = self._create_data_item(number, request, timestamps, machine)
         except FilterError as error:
             return _refused(error.code)
         except RangeError:
@@ -158,18 +169,29 @@ class Items:
         if result.StatusCode.is_good():
             self._latest = result.MonitoredItemId = number
             self._items[number] = item
+            if isinstance(item, DataItem) and item.machine is not None:
+                self._of_machines[item.machine][number] = item
             self._tally.items += 1
         return result
 
     def _create_data_item(
-        self, number: int, request: ua.MonitoredItemCreateRequest, timestamps: ua.TimestampsToReturn
+        self,
+        number: int,
+        request: ua.MonitoredItemCreateRequest,
+        timestamps: ua.TimestampsToReturn,
+        machine: PrinterId | None,
     ) -> tuple[DataItem, ua.MonitoredItemCreateResult]:
         wanted, parameters = request.ItemToMonitor, request.RequestedParameters
         if wanted.AttributeId not in _ATTRIBUTES:
             raise FilterError(StatusCodes.BadAttributeIdInvalid)
         index_range = IndexRange.parsed(wanted.IndexRange) if wanted.IndexRange else None
         item = DataItem(
-            number, self._samples, wanted, timestamps=timestamps, index_range=index_range
+            number,
+            self._samples,
+            wanted,
+            machine=machine,
+            timestamps=timestamps,
+            index_range=index_range,
         )
         revision.check_encoding(self._space, wanted)
         changed = revision.changed(self._space, item.node_id, item.attribute, parameters.Filter)
@@ -215,10 +237,14 @@ class Items:
         if not isinstance(parameters.Filter, ua.EventFilter):
             raise FilterError(StatusCodes.BadEventFilterInvalid)
         event_filter = self._compile_events(parameters.Filter)
+        others = self._filters - (item.filter.weight if item.filter else 0)
+        if others + event_filter.weight > self._limits.filters:
+            raise FilterError(StatusCodes.BadTooManyMonitoredItems)
         result.StatusCode, result.FilterResult = event_filter.status, event_filter.result
         if result.StatusCode.is_good():
             size = revision.event_queue_size(parameters, self._limits)
             item.configure(parameters, size=size, event_filter=event_filter)
+            self._filters = others + event_filter.weight
             result.RevisedQueueSize = size
 
     def modify(
@@ -274,9 +300,10 @@ class Items:
                 continue
             item.close()
             if isinstance(item, EventItem):
-                self._listeners[item.node_id].pop(number)
-                if not self._listeners[item.node_id]:
-                    del self._listeners[item.node_id]
+                _drop(self._listeners, item.node_id, number)
+                self._filters -= item.filter.weight if item.filter else 0
+            elif item.machine is not None:
+                _drop(self._of_machines, item.machine, number)
             self._tally.items -= 1
             results.append(ua.StatusCode())
         return results
@@ -288,6 +315,12 @@ class Items:
 
 
 _ATTRIBUTES = frozenset(AttributeIds)
+
+
+def _drop(items: dict[Key, dict[int, Kept]], key: Key, number: int) -> None:
+    del items[key][number]
+    if not items[key]:
+        del items[key]
 
 
 def _refused(code: int) -> ua.MonitoredItemCreateResult:

@@ -32,8 +32,10 @@ class Limits:
     unacknowledged: int = 100  # notifications kept for republishing, per subscription
     unacknowledged_bytes: int = 4 * 1024 * 1024  # the same in bytes, per subscription
     notifications: int = 10_000  # per message
+    notification_bytes: int = 2 * 1024 * 1024  # per message; the last item's may exceed it
     items_each: int = 20_000  # monitored items per subscription
     items: int = 200_000
+    filters: int = 50_000  # operands in the event filters of a subscription: 50 ms an event
     queue: int = 100  # notifications per monitored item
     reads: int = 2_000  # nodes per call
     writes: int = 2_000

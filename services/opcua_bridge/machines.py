@@ -148,7 +148,7 @@ class Machines:
         if known and known.situation.document.printer.mes_ids != document.printer.mes_ids:
             # Whoever may no longer see it must see it go, and others see it come.
             self._reporter.model(self._remove(printer))
-            self._leaving.clear()
+            del self._leaving[printer]
             known = None
         here = shape(document)
         form = self._form(here)
@@ -162,8 +162,10 @@ class Machines:
         }
         self._machines[printer] = _Machine(situation, here, now)
         if known is None:
-            self._review(printer)
-            return self._space.add(printer, document.printer.name, form.plan, values)
+            self._review(printer)  # before it is there: who may not see it must not be told
+            came = self._space.add(printer, document.printer.name, form.plan, values)
+            self._review(printer)  # and who may see it now finds it
+            return came
         changes = self._update(known, document, form.plan, values)
         self._reporter.changed(known.situation, situation)
         return changes

@@ -54,6 +54,7 @@ async def load(
     if not type_dictionaries:
         importing.hide_type_dictionaries(space)
     importing.protect(space)
+    importing.leave_out(space)
     await server.register_namespace(Namespace.MACHINES)
     return Catalog.of(space, await server.get_namespace_array())
 

@@ -8,18 +8,22 @@ from collections.abc import Callable
 from functools import lru_cache
 
 LONGEST = 256
-"""Characters of a pattern: matching takes as long as pattern times text."""
+LONGEST_TEXT = 512
+"""Characters of a pattern, and of a text: matching takes as long as pattern times text.
+
+The texts of our events are shorter, but a client may compare any of its own.
+"""
 
 Matcher = Callable[[str], bool]
 
 
 def like(text: str, pattern: str) -> bool:
-    """Tell whether all of ``text`` is as ``pattern`` says; an overlong pattern matches nothing.
+    """Tell whether all of ``text`` is as ``pattern`` says; overlong ones match nothing.
 
     No regular expression: with many ``%`` its backtracking takes exponential time, and
     the pattern is the client's.
     """
-    if len(pattern) > LONGEST:
+    if len(pattern) > LONGEST or len(text) > LONGEST_TEXT:
         return False
     tokens = _tokens(pattern)
     at = token = 0

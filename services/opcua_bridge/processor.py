@@ -35,8 +35,8 @@ from services.opcua_bridge.sessions import NONCE, Session
 from services.opcua_bridge.values import status
 
 STANDS_ON = {
-    "asyncua.server.uaprocessor:UaProcessor": "",
-    "asyncua.server.uaprocessor:PublishRequestData": "",
+    "asyncua.server.uaprocessor:UaProcessor": "7ddefc61f6c19107",
+    "asyncua.server.uaprocessor:PublishRequestData": "d2b903015e9cbee6",
 }
 
 _log = structlog.get_logger(__name__)
@@ -125,13 +125,14 @@ class Processor(UaProcessor):
             raise ServiceError(StatusCodes.BadDecodingError) from None
         try:
             response = await self._answer(kind, Request(header, seqhdr, body))
+            if response is not None:
+                self.send_response(header.RequestHandle, seqhdr, response)
         except (ServiceError, UaStatusCodeError) as error:
-            response = _fault(error.code)
+            self.send_response(header.RequestHandle, seqhdr, _fault(error.code))
         except Exception as error:  # noqa: BLE001 - one net under every service: the others must go on
             self._tell(kind, error)
-            response = _fault(StatusCodes.BadInternalError)
-        if response is not None:
-            self.send_response(header.RequestHandle, seqhdr, response)
+            fault = _fault(StatusCodes.BadInternalError)
+            self.send_response(header.RequestHandle, seqhdr, fault)
 
     @staticmethod
     def _tell(kind: ua.NodeId, error: Exception) -> None:
@@ -159,9 +160,11 @@ class Processor(UaProcessor):
     async def _answer(self, kind: ua.NodeId, request: Request) -> Response:
         number: Any = kind.Identifier if kind.NamespaceIndex == 0 else None
         if number == ObjectIds.GetEndpointsRequest_Encoding_DefaultBinary:
-            return self._get_endpoints(request.decoded(ua.GetEndpointsParameters))
+            asked = request.decoded(ua.GetEndpointsParameters)
+            return discovery.get_endpoints(self.core.admission, asked, self.sockname)
         if number == ObjectIds.FindServersRequest_Encoding_DefaultBinary:
-            return self._find_servers(request.decoded(ua.FindServersParameters))
+            asked = request.decoded(ua.FindServersParameters)
+            return discovery.find_servers(self.core.admission, asked, self.sockname)
         if not self._channel.serves_sessions:
             raise ServiceError(StatusCodes.BadSecurityPolicyRejected)
         return await self._answer_secured(number, request)
@@ -197,29 +200,6 @@ class Processor(UaProcessor):
         session.touch()
         return session
 
-    # Discovery: for everybody.
-
-    def _url(self, asked: str | None) -> str:
-        return discovery.asked_for(asked, self.sockname)
-
-    def _get_endpoints(self, params: ua.GetEndpointsParameters) -> Response:
-        found = []
-        if not params.ProfileUris or discovery.TRANSPORT in params.ProfileUris:
-            found = self._endpoints(params.EndpointUrl)
-        return ua.GetEndpointsResponse(Endpoints=found)
-
-    def _endpoints(self, asked: str | None) -> list[ua.EndpointDescription]:
-        core = self.core
-        return discovery.endpoints(core.admission, self._url(asked))
-
-    def _find_servers(self, params: ua.FindServersParameters) -> Response:
-        core = self.core
-        found = []
-        if not params.ServerUris or core.admission.identity.uri in params.ServerUris:
-            url = self._url(params.EndpointUrl)
-            found.append(discovery.describe(core.admission, url))
-        return ua.FindServersResponse(Servers=found)
-
     # Sessions.
 
     def _create_session(self, params: ua.CreateSessionParameters) -> Response:
@@ -229,13 +209,14 @@ class Processor(UaProcessor):
                 raise ServiceError(StatusCodes.BadTooManySessions)
             self.session.end()
         if channel.certificate is not None:
+            if not core.admission.still_trusts(channel.certificate):
+                raise ServiceError(StatusCodes.BadSecurityChecksFailed)
             if len(params.ClientNonce or b"") < NONCE:
                 raise ServiceError(StatusCodes.BadNonceInvalid)
             if not _begins_with(params.ClientCertificate, channel.security_policy.peer_certificate):
                 raise ServiceError(StatusCodes.BadCertificateInvalid)
             core.admission.named(channel.certificate, params.ClientDescription.ApplicationUri)
-        if len(core.sessions) >= core.limits.sessions:
-            raise ServiceError(StatusCodes.BadTooManySessions)
+        core.make_room()
         name = (params.SessionName or "")[:LONGEST_SESSION_NAME]
         session = Session(core, self.endpoint, name)
         session.certificate = channel.certificate
@@ -243,6 +224,7 @@ class Processor(UaProcessor):
         timeout = session.begin(params.RequestedSessionTimeout)
         self._take(session)
         signed = (channel.security_policy.peer_certificate or b"") + (params.ClientNonce or b"")
+        url = discovery.asked_for(params.EndpointUrl, self.sockname)
         sign: Callable[[bytes], Any] = channel.security_policy.asymmetric_cryptography.signature
         return ua.CreateSessionResponse(
             Parameters=ua.CreateSessionResult(
@@ -251,7 +233,7 @@ class Processor(UaProcessor):
                 RevisedSessionTimeout=timeout,
                 ServerNonce=session.nonce,
                 ServerCertificate=core.admission.identity.der,
-                ServerEndpoints=self._endpoints(params.EndpointUrl),
+                ServerEndpoints=discovery.endpoints(core.admission, url),
                 ServerSignature=ua.SignatureData(
                     channel.security_policy.AsymmetricSignatureURI,
                     sign(signed),
@@ -323,6 +305,7 @@ class Processor(UaProcessor):
         """Make the session this connection's, and nobody else's."""
         session.lost()
         session.lost = self._lose
+        session.alone = False
         self.session = session
         session.deliver_to(self.forward_publish_response, self.get_publish_request)
 
@@ -353,6 +336,7 @@ class Processor(UaProcessor):
         if session is None:
             return
         session.lost = lambda: None
+        session.alone = True
         if session.state != SessionState.Activated or not session.has_subscriptions:
             session.end()
 

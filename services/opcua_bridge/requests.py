@@ -18,7 +18,7 @@ from asyncua.ua.ua_binary import struct_from_binary
 from services.opcua_bridge.sessions import Session
 
 STANDS_ON = {
-    "asyncua.ua.ua_binary:struct_from_binary": "",
+    "asyncua.ua.ua_binary:struct_from_binary": "b88a8f35b6fd603a",
 }
 
 Response = Any

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from services.opcua_bridge.endpoints import Endpoint
 
 STANDS_ON = {
-    "asyncua.server.internal_session:InternalSession": "",
+    "asyncua.server.internal_session:InternalSession": "04f0c77a9796bd7d",
 }
 
 NONCE = 32  # bytes, as is the token
@@ -52,6 +52,8 @@ class Session(InternalSession):
         self.security: tuple[str, ua.MessageSecurityMode] | None = None
         self.person: Person | None = None
         self.lost: Callable[[], object] = lambda: None
+        self.alone = False
+        """Whether its connection is gone: it waits for its client to come back."""
         self._points = ContinuationPoints(core.limits.continuation_points)
         self._timer: asyncio.TimerHandle | None = None
         self._heard = 0.0
@@ -75,6 +77,11 @@ class Session(InternalSession):
     def touch(self) -> None:
         """Count the timeout anew: the client was heard."""
         self._heard = asyncio.get_running_loop().time()
+
+    @property
+    def heard(self) -> float:
+        """When the client was last heard, by the event loop's clock."""
+        return self._heard
 
     def _wait(self) -> None:
         loop = asyncio.get_running_loop()
@@ -120,7 +127,10 @@ class Session(InternalSession):
 
     async def read(self, params: ua.ReadParameters) -> list[ua.DataValue]:
         """Read attributes."""
-        return self.core.views.read(params, self.admits)
+        values = self.core.views.read(params, self.admits)
+        if sum(map(_size, values)) > self.core.limits.response:
+            raise ServiceError(StatusCodes.BadResponseTooLarge)  # before it is put together
+        return values
 
     async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
         """Browse."""
@@ -299,6 +309,16 @@ class Session(InternalSession):
         """Switch items between disabled, sampling and reporting."""
         self._own(params.SubscriptionId)
         return await self.core.subscription_service.set_monitoring_mode(params)
+
+
+def _size(value: ua.DataValue) -> int:
+    """Return about how many bytes a value has, where they could be many."""
+    content: Any = None if value.Value is None else value.Value.Value
+    if isinstance(content, bytes | str):
+        return len(content)
+    if isinstance(content, list):
+        return sum(len(one) for one in content if isinstance(one, bytes | str))
+    return 0
 
 
 def _node_id(identifier: Any, namespace: Any, kind: ua.NodeIdType) -> ua.NodeId:  # noqa: ANN401 - asyncua wants types of its own

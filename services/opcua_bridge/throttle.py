@@ -35,8 +35,8 @@ class Throttle:
         each = self._wait((user, address), FREE)
         return max(each, self._wait(address, FREE_EACH))
 
-    def failed(self, user: str, address: str) -> None:
-        """Count a failure."""
+    def failed(self, user: str, address: str) -> bool:
+        """Count a failure; return whether it looks like guessing from this one on."""
         now = self._clock()
         for key in ((user, address), address):
             failures = self._current(key) or _Failures()
@@ -46,6 +46,7 @@ class Throttle:
             self._failures.move_to_end(key)
         while len(self._failures) > KEPT:
             self._failures.popitem(last=False)
+        return self._failures[user, address].count == FREE
 
     def succeeded(self, user: str, address: str) -> None:
         """Forget the user's failures at the address."""

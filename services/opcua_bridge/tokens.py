@@ -19,11 +19,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 STANDS_ON = {
-    "asyncua.crypto.uacrypto:decrypt_rsa_oaep": "",
-    "asyncua.crypto.uacrypto:decrypt_rsa_oaep_sha256": "",
-    "asyncua.crypto.uacrypto:x509_from_der": "",
-    "asyncua.crypto.uacrypto:verify_sha256": "",
-    "asyncua.crypto.uacrypto:verify_pss_sha256": "",
+    "asyncua.crypto.uacrypto:decrypt_rsa_oaep": "f173f23422aab5a7",
+    "asyncua.crypto.uacrypto:decrypt_rsa_oaep_sha256": "f1e59b0b471796aa",
+    "asyncua.crypto.uacrypto:x509_from_der": "89fac43a81d18578",
+    "asyncua.crypto.uacrypto:verify_sha256": "f3dbae8e70d1ab55",
+    "asyncua.crypto.uacrypto:verify_pss_sha256": "fb2f14b7a4b032c8",
 }
 
 NONE = crypto.SecurityPolicyNone.URI

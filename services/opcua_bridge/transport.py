@@ -20,7 +20,7 @@ from services.opcua_bridge.endpoints import Endpoint
 from services.opcua_bridge.processor import Processor
 
 STANDS_ON = {
-    "asyncua.ua.ua_binary:header_from_binary": "",
+    "asyncua.ua.ua_binary:header_from_binary": "1dc467770424b828",
 }
 
 _log = structlog.get_logger(__name__)
@@ -184,7 +184,8 @@ class Line(asyncio.Protocol):
                 header, body = await self._next()
                 await self._writable.wait()
                 going = await self._processor.process(header, body)
-                await asyncio.sleep(0)  # the others' turn
+                if self._waiting:
+                    await asyncio.sleep(0)  # the others' turn
         finally:
             self.end()
             await self._processor.close()

@@ -11,6 +11,7 @@ import pymongo
 import pytest
 
 from tests.integration.brokers import KINDS, Kind, Printer, Raw, Site, printer, site
+from tests.integration.opcua_cores import Served, serving, stock
 from tests.integration.servers import Server, free_port, mongod
 from tests.integration.stacks import Stack
 
@@ -83,3 +84,17 @@ def ingest(place: Site) -> Iterator[Raw]:
     with Raw(place.settings.port, place.service("ingest")) as client:
         assert client.subscribe("#")
         yield client
+
+
+@pytest.fixture(scope="session")
+def opcua(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The bridge's OPC UA core, with namespace 0 only."""
+    with serving(tmp_path_factory.mktemp("opcua")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def asyncuas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """asyncua's own server, as it is by default."""
+    with stock(tmp_path_factory.mktemp("asyncua")) as served:
+        yield served

@@ -146,6 +146,19 @@ def test_nothing_is_writable(typed: Typed) -> None:
     assert levels <= {0, 1}
 
 
+def test_attributes_that_a_node_does_not_have_are_not_null(typed: Typed) -> None:
+    space = typed[0].iserver.aspace
+    optional = AttributeIds.ArrayDimensions, AttributeIds.DataTypeDefinition
+    found = [
+        content(space[id_].attributes[attribute])
+        for id_ in space.keys()  # noqa: SIM118  (an AddressSpace is no mapping)
+        for attribute in optional
+        if attribute in space[id_].attributes
+    ]
+    assert found
+    assert None not in found
+
+
 async def test_a_machine_is_a_machine_tool(typed: Typed) -> None:
     server, catalog = typed
     [above] = await server.get_node(catalog.type(MACHINE)).get_references(

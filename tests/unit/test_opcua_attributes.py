@@ -182,3 +182,12 @@ def test_only_what_tells_of_events_has_them(space: MachineSpace, views: Views) -
         content(read(space, views, "Bed/Actual", attribute=notifier))
         == StatusCodes.BadAttributeIdInvalid
     )
+
+
+def test_an_answer_that_is_too_large_is_not_made(space: MachineSpace) -> None:
+    tag = space.node_id(A, "Bed/Tag")
+    views = Views(space, Limits(response=2 * len("plate")))
+    assert [content(one) for one in views.read(asked(tag, tag))] == ["plate", "plate"]
+    with pytest.raises(ServiceError) as refused:
+        views.read(asked(tag, tag, tag))
+    assert refused.value.code == StatusCodes.BadResponseTooLarge

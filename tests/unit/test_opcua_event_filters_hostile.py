@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.opcua_bridge.eventfilters import compiled
 from services.opcua_bridge.eventtypes import EventTypes
-from services.opcua_bridge.patterns import LONGEST, like
+from services.opcua_bridge.patterns import LONGEST, LONGEST_TEXT, like
 from tests.opcua_events import ALERT, element, event, event_filter, node_id, space
 
 TYPES = EventTypes(space())
@@ -112,4 +112,9 @@ def test_any_text_is_a_pattern(text: str, pattern: str) -> None:
 
 def test_a_long_pattern_matches_nothing_and_many_wildcards_take_no_longer() -> None:
     assert not like("a" * 300, "a" * (LONGEST + 1))
-    assert not like("a" * 5_000, "%a" * (LONGEST // 2 - 1) + "b")
+    assert not like("a" * LONGEST_TEXT, "%a" * (LONGEST // 2 - 1) + "b")
+
+
+def test_a_long_text_matches_nothing() -> None:
+    assert like("a" * LONGEST_TEXT, "%")
+    assert not like("a" * (LONGEST_TEXT + 1), "%")

@@ -88,3 +88,35 @@ async def test_nobody_watches_for_a_deleted_subscription(space: MachineSpace) ->
     await engine.subscriptions.delete_subscriptions([number])
     assert not space._watched  # noqa: SLF001 - there is no other way to see it
     assert not space._watchers.get(A)  # noqa: SLF001
+
+
+async def test_who_may_see_a_machine_no_longer_is_told_that_it_went_and_no_more(
+    space: MachineSpace,
+) -> None:
+    allowed = {A, B}
+    engine = Engine(space=space)
+    subscription = await engine.subscribe()
+    subscription.admits = allowed.__contains__
+    await engine.create(subscription, of(space, A, "Bed/Actual"), of(space, B, "Bed/Actual"))
+    await engine.pass_()
+
+    def come(actual: float) -> None:
+        engine.subscriptions.review(A)
+        space.add(A, A, plan(), {"Bed/Actual": value(actual)})
+        engine.subscriptions.review(A)
+
+    told = []
+    for step in (
+        lambda: space.remove(A),
+        lambda: allowed.discard(A),
+        lambda: come(21.0),
+        lambda: space.write(A, {"Bed/Actual": value(22.0)}),
+        lambda: space.remove(A),
+        lambda: allowed.add(A),
+        lambda: come(23.0),
+        lambda: space.write(A, {"Bed/Actual": value(24.0)}),
+    ):
+        step()
+        for message in await engine.pass_():
+            told += [(*message.values, *message.codes)]
+    assert told == [(None, StatusCodes.BadNodeIdUnknown), (23.0, 0), (24.0, 0)]

@@ -104,6 +104,20 @@ async def test_one_item_with_more_than_a_message_holds(engine: Engine) -> None:
     assert [message.values for message in await engine.pass_()] == [[0.0, 1.0], [2.0]]
 
 
+async def test_large_values_come_in_messages_of_a_bounded_size() -> None:
+    engine = Engine(Limits(notification_bytes=1_000))
+    for name in ("one", "another", "last"):
+        engine.space.values[name] = ua.DataValue(ua.Variant(name * 500))
+    subscription = await engine.subscribe()
+    await engine.create(subscription, *(item(name) for name in engine.space.values))
+    messages = await engine.pass_()
+    assert [(len(message.data), message.more) for message in messages] == [
+        (1, True),
+        (1, True),
+        (1, False),
+    ]
+
+
 async def test_what_is_late_is_sent_when_the_client_asks(engine: Engine) -> None:
     subscription = await monitored(engine, most=3)
     engine.request()

@@ -5,7 +5,7 @@ only when it ends, or when the names by which the server is reached have changed
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class Identity:
 
     uri: str
     certificate: x509.Certificate
-    key: rsa.RSAPrivateKey
+    key: rsa.RSAPrivateKey = field(repr=False, compare=False)
     certificate_path: Path
     key_path: Path
 

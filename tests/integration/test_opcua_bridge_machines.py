@@ -1,0 +1,120 @@
+"""Machines of a running bridge: typed, named, coming and going."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from services.ingest.octoprint import decode
+from tests.integration.opcua_bridges import (
+    Bridge,
+    Floor,
+    Guest,
+    floor,
+    machine,
+    node,
+)
+from tests.integration.opcua_clients import additive_types, machines
+from tests.opcua_printers import NOW, fault, job, live, past, printer
+from voxtrude.messages import TimePassed
+from voxtrude.opcua.check.findings import Severity
+from voxtrude.opcua.check.server import check
+from voxtrude.printer import Outcome, PrinterState, Status
+from voxtrude.reducer import evolve
+from voxtrude.registration import Identification, Registration, new_printer_id
+
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
+
+RECORDINGS = Path(__file__).parents[1] / "recordings"
+AT_WORK = frozenset(Status) - {
+    Status.UNKNOWN, Status.OFFLINE, Status.CONNECTING, Status.IDLE, Status.UPLOADING, Status.ERROR,
+}
+
+
+def states() -> Iterator[tuple[str, PrinterState]]:
+    """Return a printer in every state, with and without what may be there or not."""
+    yield "unheard", PrinterState(printer=new_printer_id())
+    for status in Status:
+        yield status.value, printer(status, job=job() if status in AT_WORK else None)
+    for outcome in Outcome:
+        yield outcome.value, printer(Status.IDLE, last_job=past(outcome), firmware=None)
+    yield "faulty", printer(Status.ERROR, fault=fault(), last_job=past(Outcome.FAILED))
+    yield "attention", printer(Status.PAUSED, job=job(paused_at=NOW), attention=live("Filament!"))
+    yield "unplugged", printer(Status.IDLE, temperatures={})
+
+
+def recorded() -> Iterator[tuple[str, PrinterState]]:
+    """Return what the recordings lead to: each kind of state once, and how each one ends."""
+    seen = set[object]()
+    for outcome in sorted(RECORDINGS.glob("*.outcome.json")):
+        name = outcome.name.removesuffix(".outcome.json")
+        told = json.loads(outcome.read_text("utf-8"))["registration"]
+        one = machine(base_topic=told["base_topic"])
+        one = replace(one, timestamp_field=told.get("timestamp_field", "_timestamp"))
+        state = PrinterState(printer=one.id)
+        for line in (RECORDINGS / f"{name}.jsonl").read_text("utf-8").splitlines():
+            row = json.loads(line)
+            topic, payload, now = row["topic"], row["payload"].encode(), NOW.timestamp()
+            message = decode(one, topic, payload, now, retained=False)
+            if message is None:
+                continue
+            state = evolve(state, message)
+            kind = _kind(state)
+            if kind not in seen:
+                seen.add(kind)
+                yield f"{name} {len(seen)}", state
+        # Only now a short interruption is told from a long one.
+        message = TimePassed(printer=one.id, received_at=NOW + timedelta(hours=1))
+        yield f"{name} end", evolve(state, message)
+
+
+def _kind(state: PrinterState) -> object:
+    known = state.status, state.job, state.fault, state.attention
+    return known[0] and known[0].value.status, *(fact is None for fact in known[1:])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
+    with floor(tmp_path_factory.mktemp("machines")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def bridge(place: Floor) -> Iterator[Bridge]:
+    with place.bridge() as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def guest(bridge: Bridge) -> AsyncIterator[Guest]:
+    async with bridge.connected() as found:
+        yield found
+
+
+async def test_machines_in_every_state_are_as_their_types_say(
+    place: Floor, bridge: Bridge, guest: Guest, tmp_path: Path
+) -> None:
+    everything = dict([*states(), *recorded()])
+    plate = Identification("Prusa", "MK4", location="Hall 1")  # empty ones would be notes
+    made = {name: machine(name, identification=plate) for name in everything}
+    for name, state in everything.items():
+        place.put(made[name], state)
+    await guest.sees(made[name])
+
+    report = await check(bridge.url, bridge.access())
+    assert {one.name: one.findings for one in report.machines} == dict.fromkeys(made, ())
+    assert [one for one in report.findings if one.severity is Severity.BAD] == []
+    assert report.subscribed == sum(one.variables for one in report.machines)
+
+    files = [additive_types(tmp_path)]
+    found = await asyncio.to_thread(machines, bridge.url, bridge.login, files=files)
+    assert found["types"]["findings"] == []
+    assert {one["name"]: one["findings"] for one in found["machines"]} == {
+        name: [] for name in made
+    }
+    assert {one["node"] for one in found["machines"]} == {node(one) for one in made.values()}
