@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from services.opcua_bridge.nodes import Builtin, Kind, Node
-from services.opcua_bridge.template import shape, template
+from services.opcua_bridge.mapping.nodes import Builtin, Kind, Node
+from services.opcua_bridge.mapping.template import shape, template
 from voxtrude.documents import PrinterDocument
 
 HEATERS = ("tool0", "tool1", "bed", "chamber")

@@ -23,10 +23,10 @@ from asyncua.server.server import Server
 from benchmarks import opcua_load
 from benchmarks.opcua_load import Order, Pace
 from services.opcua_bridge.feed import News
+from services.opcua_bridge.mapping.situation import Pipeline
 from services.opcua_bridge.ports import Ports
 from services.opcua_bridge.server import opened
 from services.opcua_bridge.settings import BridgeSettings
-from services.opcua_bridge.situation import Pipeline
 from services.opcua_bridge.values import SharedValue
 from voxtrude import logs
 from voxtrude.documents import PrinterDocument

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from asyncua import ua
 
-from services.opcua_bridge.nodes import Id, Name, Namespace
+from services.opcua_bridge.mapping.nodes import Id, Name, Namespace
 
 INDEXES = {namespace: index for index, namespace in enumerate(Namespace)}
 

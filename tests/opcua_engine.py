@@ -15,11 +15,11 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 
-from services.opcua_bridge.events import Event
+from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.events.event import Event
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.space import MachineSpace
-from services.opcua_bridge.subscription import Subscription
-from services.opcua_bridge.subscriptions import Subscriptions
+from services.opcua_bridge.subscriptions.service import Subscriptions
+from services.opcua_bridge.subscriptions.subscription import Subscription
 from services.opcua_bridge.values import SharedValue, status
 from voxtrude.printer import PrinterId
 

@@ -10,10 +10,10 @@ from asyncua.server.address_space import NodeManagementService
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 
-from services.opcua_bridge.catalog import Catalog
-from services.opcua_bridge.events import Event
-from services.opcua_bridge.nodes import Namespace
-from services.opcua_bridge.space import MachineSpace
+from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.events.event import Event
+from services.opcua_bridge.mapping.nodes import Namespace
+from services.opcua_bridge.model.catalog import Catalog
 from tests import opcua_machines
 from voxtrude.printer import PrinterId
 

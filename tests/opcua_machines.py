@@ -8,9 +8,18 @@ from asyncua.server.address_space import NodeData, NodeManagementService
 from asyncua.server.standard_address_space import standard_address_space
 from asyncua.ua.object_ids import ObjectIds
 
-from services.opcua_bridge.nodes import Builtin, Data, Kind, Link, Name, Namespace, Node, Reading
-from services.opcua_bridge.plan import Plan
-from services.opcua_bridge.space import MachineSpace
+from services.opcua_bridge.addressspace.plan import Plan
+from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.mapping.nodes import (
+    Builtin,
+    Data,
+    Kind,
+    Link,
+    Name,
+    Namespace,
+    Node,
+    Reading,
+)
 from services.opcua_bridge.values import SharedValue
 from voxtrude.printer import PrinterId
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.opcua_bridge.mapping import readings
-from services.opcua_bridge.nodes import Reading
-from services.opcua_bridge.situation import Pipeline, Situation
-from services.opcua_bridge.stacklight import LAMPS
-from services.opcua_bridge.structures import Words
-from services.opcua_bridge.template import shape, template
+from services.opcua_bridge.mapping.nodes import Reading
+from services.opcua_bridge.mapping.readings import readings
+from services.opcua_bridge.mapping.situation import Pipeline, Situation
+from services.opcua_bridge.mapping.stacklight import LAMPS
+from services.opcua_bridge.mapping.structures import Words
+from services.opcua_bridge.mapping.template import shape, template
 from voxtrude.documents import PrinterDocument
 from voxtrude.printer import (
     Basis,

@@ -10,10 +10,10 @@ import structlog
 
 from services.opcua_bridge import garbage
 from services.opcua_bridge.feed import Feed
+from services.opcua_bridge.mapping.situation import Pipeline
 from services.opcua_bridge.ports import Ports
 from services.opcua_bridge.server import Bridge, opened
 from services.opcua_bridge.settings import BridgeSettings
-from services.opcua_bridge.situation import Pipeline
 from voxtrude import mqtt
 from voxtrude.notices import Condition
 from voxtrude.presence import Presence, will

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 from asyncua import ua
 
-from services.opcua_bridge import jobs
-from services.opcua_bridge.catalog import Catalog
-from services.opcua_bridge.encoding import Encoder
+from services.opcua_bridge.addressspace.modelchanges import ModelChange
+from services.opcua_bridge.addressspace.plan import Plan
+from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.events.reporter import Reporter
 from services.opcua_bridge.feed import News
-from services.opcua_bridge.mapping import readings
-from services.opcua_bridge.modelchanges import ModelChange
-from services.opcua_bridge.nodes import Data, Node, Reading
-from services.opcua_bridge.plan import Plan
-from services.opcua_bridge.reporter import Reporter
-from services.opcua_bridge.situation import Pipeline, Situation
-from services.opcua_bridge.space import MachineSpace
-from services.opcua_bridge.template import Shape, shape, template
+from services.opcua_bridge.mapping import jobs
+from services.opcua_bridge.mapping.nodes import Data, Node, Reading
+from services.opcua_bridge.mapping.readings import readings
+from services.opcua_bridge.mapping.situation import Pipeline, Situation
+from services.opcua_bridge.mapping.template import Shape, shape, template
+from services.opcua_bridge.model.catalog import Catalog
+from services.opcua_bridge.model.encoding import Encoder
 from services.opcua_bridge.values import SharedValue
 from voxtrude.documents import MachineDocument, PrinterDocument
 from voxtrude.opcua.scope import Scope
@@ -121,8 +121,10 @@ class Machines:
             if index % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
         if news.complete:
-            for printer in self._unconfirmed:
+            for index, printer in enumerate(sorted(self._unconfirmed)):
                 changes += self._remove(printer)
+                if index % AT_ONCE == AT_ONCE - 1:
+                    await asyncio.sleep(0)
             self._unconfirmed = set()
         if changes:
             self._reporter.model(changes)

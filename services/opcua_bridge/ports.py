@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import structlog
 
-from services.opcua_bridge.endpoints import Endpoint
-from services.opcua_bridge.listeners import Listener
 from services.opcua_bridge.server import Bridge
+from services.opcua_bridge.stack.endpoints import Endpoint
+from services.opcua_bridge.stack.listeners import Listener
 from voxtrude.errors import SetupError
 from voxtrude.opcua.scope import Scope
 from voxtrude.opcua.settings import Opcua

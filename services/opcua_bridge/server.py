@@ -9,21 +9,23 @@ from asyncua import ua
 from asyncua.server.server import Server
 from asyncua.ua.object_ids import ObjectIds
 
-from services.opcua_bridge import eventfilters, garbage, nodesets, serverobject
-from services.opcua_bridge.admission import Admission, Offer
-from services.opcua_bridge.conditionrefresh import ConditionRefresh
-from services.opcua_bridge.core import Core
-from services.opcua_bridge.eventtypes import EventTypes
-from services.opcua_bridge.eventwriter import EventWriter
+from services.opcua_bridge import garbage, serverobject
+from services.opcua_bridge.access.admission import Admission, Offer
+from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.addressspace.views import Views
+from services.opcua_bridge.events import eventfilters
+from services.opcua_bridge.events.conditionrefresh import ConditionRefresh
+from services.opcua_bridge.events.eventtypes import EventTypes
+from services.opcua_bridge.events.eventwriter import EventWriter
+from services.opcua_bridge.events.reporter import Reporter
 from services.opcua_bridge.limits import Limits
 from services.opcua_bridge.machines import Machines
-from services.opcua_bridge.nodes import Id, Namespace
-from services.opcua_bridge.reporter import Reporter
+from services.opcua_bridge.mapping.nodes import Id, Namespace
+from services.opcua_bridge.mapping.situation import Pipeline
+from services.opcua_bridge.model import nodesets
 from services.opcua_bridge.settings import BridgeSettings
-from services.opcua_bridge.situation import Pipeline
-from services.opcua_bridge.space import MachineSpace
-from services.opcua_bridge.subscriptions import Subscriptions
-from services.opcua_bridge.views import Views
+from services.opcua_bridge.stack.core import Core
+from services.opcua_bridge.subscriptions.service import Subscriptions
 from voxtrude import __version__
 from voxtrude.opcua import access
 from voxtrude.opcua.settings import Opcua

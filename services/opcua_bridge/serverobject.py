@@ -11,11 +11,11 @@ from asyncua.ua import VariantType
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
-from services.opcua_bridge import importing
-from services.opcua_bridge.contentfilters import MOST_OPERANDS
-from services.opcua_bridge.eventfilters import MOST_CLAUSES
+from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.events.contentfilters import MOST_OPERANDS
+from services.opcua_bridge.events.eventfilters import MOST_CLAUSES
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.space import MachineSpace
+from services.opcua_bridge.model import importing
 from services.opcua_bridge.values import SharedValue, status
 from voxtrude.process import utc_now
 

@@ -7,14 +7,14 @@ from asyncua.ua.ua_binary import variant_from_binary, variant_to_binary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.opcua_bridge import jobs
-from services.opcua_bridge.encoding import Encoder
-from services.opcua_bridge.mapping import readings
-from services.opcua_bridge.mapping_page import PAGE, WHOLE, page
-from services.opcua_bridge.nodes import Kind
-from services.opcua_bridge.quality import Quality
-from services.opcua_bridge.situation import Pipeline, Situation
-from services.opcua_bridge.template import Shape, shape, template
+from services.opcua_bridge.mapping import jobs
+from services.opcua_bridge.mapping.nodes import Kind
+from services.opcua_bridge.mapping.page import PAGE, WHOLE, page
+from services.opcua_bridge.mapping.quality import Quality
+from services.opcua_bridge.mapping.readings import readings
+from services.opcua_bridge.mapping.situation import Pipeline, Situation
+from services.opcua_bridge.mapping.template import Shape, shape, template
+from services.opcua_bridge.model.encoding import Encoder
 from tests.opcua_catalog import Catalog
 from tests.opcua_printers import NOW, REGISTRATION, document, job, machine, past, printer
 from tests.strategies import states
@@ -117,7 +117,7 @@ def test_numbers_have_the_units_that_they_are_told_in() -> None:
 
 def test_the_page_is_what_the_rows_make() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), (
-        "run `python -m services.opcua_bridge.mapping_page`"
+        "run `python -m services.opcua_bridge.mapping.page`"
     )
 
 

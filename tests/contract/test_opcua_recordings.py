@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from services.opcua_bridge.nodes import Reading
+from services.opcua_bridge.mapping.nodes import Reading
 from tests.opcua_printers import ITEM_STATE, MODE, PROGRAM_STATE, lamps, machine, words
 from tests.recordings.played import OUTCOMES, RECORDINGS, Played
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.opcua_bridge.nodes import Id, Namespace, Reading
-from services.opcua_bridge.quality import Quality
-from services.opcua_bridge.situation import Pipeline
+from services.opcua_bridge.mapping.nodes import Id, Namespace, Reading
+from services.opcua_bridge.mapping.quality import Quality
+from services.opcua_bridge.mapping.situation import Pipeline
 from tests.opcua_printers import (
     BEGAN,
     ENDED,

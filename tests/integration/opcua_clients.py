@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from services.opcua_bridge import additive
+from services.opcua_bridge.model import additive
 from tests.integration import nodejs
 from tests.integration.servers import wait_until
 

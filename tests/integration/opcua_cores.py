@@ -12,14 +12,14 @@ from asyncua.client.client import Client
 from asyncua.crypto.security_policies import SecurityPolicy, SecurityPolicyBasic256Sha256
 from asyncua.server.server import Server
 
-from services.opcua_bridge.admission import Admission, Offer
-from services.opcua_bridge.core import Core
-from services.opcua_bridge.endpoints import Endpoint
+from services.opcua_bridge.access.admission import Admission, Offer
+from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.addressspace.views import Views
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.listeners import Listener
-from services.opcua_bridge.space import MachineSpace
-from services.opcua_bridge.subscriptions import Subscriptions
-from services.opcua_bridge.views import Views
+from services.opcua_bridge.stack.core import Core
+from services.opcua_bridge.stack.endpoints import Endpoint
+from services.opcua_bridge.stack.listeners import Listener
+from services.opcua_bridge.subscriptions.service import Subscriptions
 from tests.integration.opcua_strangers import Structure, ua
 from tests.integration.servers import PATIENCE, free_port
 from voxtrude.opcua import identity

@@ -9,8 +9,8 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
-from services.opcua_bridge.catalog import Catalog
-from services.opcua_bridge.nodes import Id, Name, Namespace
+from services.opcua_bridge.mapping.nodes import Id, Name, Namespace
+from services.opcua_bridge.model.catalog import Catalog
 
 NEUTRAL: dict[str, ua.Variant] = {
     "Identification/AMTechnologyIdentifier": ua.Variant("MEX"),

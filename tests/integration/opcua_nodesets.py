@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from asyncua import ua
 
-from services.opcua_bridge import nodesets
-from services.opcua_bridge.additive import nodeset
-from services.opcua_bridge.nodesetxml import NODE_SET
+from services.opcua_bridge.model import nodesets
+from services.opcua_bridge.model.additive import nodeset
+from services.opcua_bridge.model.nodesetxml import NODE_SET
 
 Reference = tuple[ua.NodeId, ua.NodeId, bool, ua.NodeId]
 """Source, type, whether it is forward, target."""

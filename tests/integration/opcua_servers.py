@@ -2,8 +2,8 @@
 
 from asyncua.server.server import Server
 
-from services.opcua_bridge import nodesets
-from services.opcua_bridge.catalog import Catalog
+from services.opcua_bridge.model import nodesets
+from services.opcua_bridge.model.catalog import Catalog
 
 
 async def typed_server(*, type_dictionaries: bool = False) -> tuple[Server, Catalog]:

@@ -15,9 +15,9 @@ from asyncua.crypto.security_policies import (
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaStatusCodeError
 
-from services.opcua_bridge.admission import Offer
-from services.opcua_bridge.endpoints import Endpoint
-from services.opcua_bridge.listeners import Listener
+from services.opcua_bridge.access.admission import Offer
+from services.opcua_bridge.stack.endpoints import Endpoint
+from services.opcua_bridge.stack.listeners import Listener
 from tests.integration.opcua_cores import PASSWORD, USER, WRONG, Served, serving, until
 from tests.integration.opcua_strangers import NONE, Structure, channel, send, subscribed, ua
 from voxtrude.errors import SetupError

@@ -26,13 +26,18 @@ from voxtrude.opcua.check.findings import Severity
 from voxtrude.opcua.check.server import check
 from voxtrude.printer import Outcome, PrinterState, Status
 from voxtrude.reducer import evolve
-from voxtrude.registration import Identification, Registration, new_printer_id
+from voxtrude.registration import Identification, new_printer_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 AT_WORK = frozenset(Status) - {
-    Status.UNKNOWN, Status.OFFLINE, Status.CONNECTING, Status.IDLE, Status.UPLOADING, Status.ERROR,
+    Status.UNKNOWN,
+    Status.OFFLINE,
+    Status.CONNECTING,
+    Status.IDLE,
+    Status.UPLOADING,
+    Status.ERROR,
 }
 
 

@@ -10,8 +10,8 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
-from services.opcua_bridge import additive
-from services.opcua_bridge.nodes import Name, Namespace
+from services.opcua_bridge.mapping.nodes import Name, Namespace
+from services.opcua_bridge.model import additive
 from tests.integration import opcua_clients
 from tests.integration.opcua_machines import Machine
 from tests.integration.opcua_servers import typed_server

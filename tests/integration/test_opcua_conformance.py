@@ -8,12 +8,12 @@ import pytest
 import pytest_asyncio
 
 from services.opcua_bridge import server
-from services.opcua_bridge.endpoints import Endpoint
 from services.opcua_bridge.feed import News
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.listeners import Listener
+from services.opcua_bridge.mapping.situation import Pipeline
 from services.opcua_bridge.settings import BridgeSettings
-from services.opcua_bridge.situation import Pipeline
+from services.opcua_bridge.stack.endpoints import Endpoint
+from services.opcua_bridge.stack.listeners import Listener
 from tests import opcua_printers as printers
 from tests.integration import opcua_clients
 from tests.integration.opcua_clients import Said, additive_types

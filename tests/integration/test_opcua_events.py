@@ -26,22 +26,22 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaStatusCodeError
 
-from services.opcua_bridge import nodesets
-from services.opcua_bridge.catalog import Catalog
-from services.opcua_bridge.conditionrefresh import METHOD, ConditionRefresh
-from services.opcua_bridge.encoding import Encoder
-from services.opcua_bridge.eventfilters import compiled
-from services.opcua_bridge.events import Event, Path
-from services.opcua_bridge.eventtypes import CONDITION, DECLARES, EventTypes
-from services.opcua_bridge.eventwriter import EventWriter
+from services.opcua_bridge.addressspace.plan import Plan
+from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.events.conditionrefresh import METHOD, ConditionRefresh
+from services.opcua_bridge.events.event import Event, Path
+from services.opcua_bridge.events.eventfilters import compiled
+from services.opcua_bridge.events.eventtypes import CONDITION, DECLARES, EventTypes
+from services.opcua_bridge.events.eventwriter import EventWriter
+from services.opcua_bridge.events.reporter import Reporter
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.nodes import Id, Name, Namespace
-from services.opcua_bridge.plan import Plan
-from services.opcua_bridge.reporter import Reporter
-from services.opcua_bridge.situation import Pipeline, Situation
-from services.opcua_bridge.space import MachineSpace
-from services.opcua_bridge.subscriptions import Subscriptions
-from services.opcua_bridge.template import shape, template
+from services.opcua_bridge.mapping.nodes import Id, Name, Namespace
+from services.opcua_bridge.mapping.situation import Pipeline, Situation
+from services.opcua_bridge.mapping.template import shape, template
+from services.opcua_bridge.model import nodesets
+from services.opcua_bridge.model.catalog import Catalog
+from services.opcua_bridge.model.encoding import Encoder
+from services.opcua_bridge.subscriptions.service import Subscriptions
 from tests.integration.servers import free_port
 from tests.opcua_events import (
     PRINTER,

@@ -12,8 +12,8 @@ from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import struct_to_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 
-from services.opcua_bridge.admission import Offer
-from services.opcua_bridge.transport import UNREAD
+from services.opcua_bridge.access.admission import Offer
+from services.opcua_bridge.stack.transport import UNREAD
 from tests.integration.opcua_cores import Served, serving, until
 from tests.integration.opcua_strangers import (
     Closed,

@@ -15,8 +15,8 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.uaerrors import BadParentNodeIdInvalid
 
-from services.opcua_bridge.catalog import content
-from services.opcua_bridge.importing import Importer
+from services.opcua_bridge.model.catalog import content
+from services.opcua_bridge.model.importing import Importer
 
 pytestmark = pytest.mark.integration
 OBJECTS = '<Reference ReferenceType="i=35" IsForward="false">i=85</Reference>'

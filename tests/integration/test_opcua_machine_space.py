@@ -18,10 +18,10 @@ from asyncua.server.server import Server
 from asyncua.server.subscription_service import SubscriptionService
 from asyncua.ua.object_ids import ObjectIds
 
+from services.opcua_bridge.addressspace.methods import Methods
+from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.addressspace.views import Views
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.methods import Methods
-from services.opcua_bridge.space import MachineSpace
-from services.opcua_bridge.views import Views
 from tests.integration.servers import free_port
 from tests.opcua_machines import NODES, OURS, A, B, ours, plan, value
 from voxtrude.printer import PrinterId

@@ -12,15 +12,15 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.ua_binary import variant_from_binary, variant_to_binary
 
-from services.opcua_bridge import jobs, statemachines
-from services.opcua_bridge.catalog import Catalog, content
-from services.opcua_bridge.encoding import Encoder
-from services.opcua_bridge.mapping import readings
-from services.opcua_bridge.nodes import Link, Name, Node, Reading
-from services.opcua_bridge.situation import Pipeline, Situation
-from services.opcua_bridge.statemachines import State
-from services.opcua_bridge.template import Shape, template
-from services.opcua_bridge.units import CELSIUS
+from services.opcua_bridge.mapping import jobs, statemachines
+from services.opcua_bridge.mapping.nodes import Link, Name, Node, Reading
+from services.opcua_bridge.mapping.readings import readings
+from services.opcua_bridge.mapping.situation import Pipeline, Situation
+from services.opcua_bridge.mapping.statemachines import State
+from services.opcua_bridge.mapping.template import Shape, template
+from services.opcua_bridge.mapping.units import CELSIUS
+from services.opcua_bridge.model.catalog import Catalog, content
+from services.opcua_bridge.model.encoding import Encoder
 from tests.integration.opcua_servers import typed_server
 from tests.opcua_printers import NOW, document, job, past, printer
 from voxtrude.printer import Outcome, Status

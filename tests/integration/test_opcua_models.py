@@ -14,12 +14,12 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.ua_binary import extensionobject_from_binary, extensionobject_to_binary
 
-from services.opcua_bridge import nodesets
-from services.opcua_bridge.additive import TABLE, nodeset
-from services.opcua_bridge.catalog import Catalog, content
-from services.opcua_bridge.models import ADDITIVE, PUBLISHED, Model
-from services.opcua_bridge.nodes import Id, Name, Namespace
-from services.opcua_bridge.nodesetxml import NODE_SET, document
+from services.opcua_bridge.mapping.nodes import Id, Name, Namespace
+from services.opcua_bridge.model import nodesets
+from services.opcua_bridge.model.additive import TABLE, nodeset
+from services.opcua_bridge.model.catalog import Catalog, content
+from services.opcua_bridge.model.models import ADDITIVE, PUBLISHED, Model
+from services.opcua_bridge.model.nodesetxml import NODE_SET, document
 from tests.integration.opcua_nodesets import Declared, Reference, declared
 from tests.integration.opcua_servers import typed_server
 from voxtrude.errors import SetupError

@@ -25,9 +25,9 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaStatusCodeError
 
+from services.opcua_bridge.addressspace.space import MachineSpace
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.space import MachineSpace
-from services.opcua_bridge.subscriptions import Subscriptions
+from services.opcua_bridge.subscriptions.service import Subscriptions
 from services.opcua_bridge.values import status
 from tests.integration.servers import free_port
 

@@ -2,11 +2,11 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from services.opcua_bridge.additive import TABLE, nodeset
-from services.opcua_bridge.models import ADDITIVE
-from services.opcua_bridge.nodes import Namespace
-from services.opcua_bridge.nodesettable import Kind, Row
-from services.opcua_bridge.nodesetxml import NODE_SET
+from services.opcua_bridge.mapping.nodes import Namespace
+from services.opcua_bridge.model.additive import TABLE, nodeset
+from services.opcua_bridge.model.models import ADDITIVE
+from services.opcua_bridge.model.nodesettable import Kind, Row
+from services.opcua_bridge.model.nodesetxml import NODE_SET
 
 ROWS = [pytest.param(row, id=f"{row.id.number}-{row.name.text}") for row in TABLE]
 

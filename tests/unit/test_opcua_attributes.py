@@ -8,11 +8,11 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
+from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.addressspace.views import Views
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.nodes import Builtin
-from services.opcua_bridge.space import MachineSpace
+from services.opcua_bridge.mapping.nodes import Builtin
 from services.opcua_bridge.values import SharedValue
-from services.opcua_bridge.views import Views
 from tests.opcua_machines import A, B, content, furnished, plan, value
 
 VALUE = AttributeIds.Value

@@ -5,7 +5,7 @@ from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 
-from services.opcua_bridge.deadbands import (
+from services.opcua_bridge.subscriptions.deadbands import (
     Deadband,
     FilterError,
     compiled,

@@ -4,10 +4,9 @@ import pytest
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
 
-from services.opcua_bridge.encoding import Encoder
-from services.opcua_bridge.nodes import Id, Namespace, Reading
-from services.opcua_bridge.quality import Quality
-from services.opcua_bridge.rows import (
+from services.opcua_bridge.mapping.nodes import Id, Namespace, Reading
+from services.opcua_bridge.mapping.quality import Quality
+from services.opcua_bridge.mapping.rows import (
     DOUBLE,
     NODE_ID,
     RANGE,
@@ -16,7 +15,8 @@ from services.opcua_bridge.rows import (
     UTC_TIME,
     enumeration,
 )
-from services.opcua_bridge.structures import Place, Range, Words
+from services.opcua_bridge.mapping.structures import Place, Range, Words
+from services.opcua_bridge.model.encoding import Encoder
 from tests.opcua_catalog import INDEXES, Catalog
 from tests.opcua_printers import BEGAN, NOW
 

@@ -11,9 +11,9 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds as Nodes
 from asyncua.ua.status_codes import StatusCodes
 
-from services.opcua_bridge.eventfilters import CompiledFilter, compiled
-from services.opcua_bridge.eventtypes import EventTypes
-from services.opcua_bridge.filteroperators import Truth
+from services.opcua_bridge.events.eventfilters import CompiledFilter, compiled
+from services.opcua_bridge.events.eventtypes import EventTypes
+from services.opcua_bridge.events.filteroperators import Truth
 from tests.opcua_events import (
     ALERT,
     NOTIFICATION,

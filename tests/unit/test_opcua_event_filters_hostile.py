@@ -10,9 +10,9 @@ from asyncua.ua.ua_binary import variant_to_binary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.opcua_bridge.eventfilters import compiled
-from services.opcua_bridge.eventtypes import EventTypes
-from services.opcua_bridge.patterns import LONGEST, LONGEST_TEXT, like
+from services.opcua_bridge.events.eventfilters import compiled
+from services.opcua_bridge.events.eventtypes import EventTypes
+from services.opcua_bridge.events.patterns import LONGEST, LONGEST_TEXT, like
 from tests.opcua_events import ALERT, element, event, event_filter, node_id, space
 
 TYPES = EventTypes(space())

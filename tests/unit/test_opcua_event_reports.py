@@ -10,15 +10,15 @@ from asyncua.ua.object_ids import ObjectIds
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.opcua_bridge.alarms import Condition, alarms, changes
-from services.opcua_bridge.events import Event
-from services.opcua_bridge.eventwriter import EventWriter
-from services.opcua_bridge.modelchanges import ModelChange, Verb
-from services.opcua_bridge.nodes import Id, Namespace
-from services.opcua_bridge.reporter import Reporter
-from services.opcua_bridge.situation import Pipeline, Situation
-from services.opcua_bridge.statemachines import ABORTED, ENDED, INITIALIZING, RUNNING, State
-from services.opcua_bridge.transitions import EDGES, path, transitions
+from services.opcua_bridge.addressspace.modelchanges import ModelChange, Verb
+from services.opcua_bridge.events.event import Event
+from services.opcua_bridge.events.eventwriter import EventWriter
+from services.opcua_bridge.events.reporter import Reporter
+from services.opcua_bridge.mapping.alarms import Condition, alarms, changes
+from services.opcua_bridge.mapping.nodes import Id, Namespace
+from services.opcua_bridge.mapping.situation import Pipeline, Situation
+from services.opcua_bridge.mapping.statemachines import ABORTED, ENDED, INITIALIZING, RUNNING, State
+from services.opcua_bridge.mapping.transitions import EDGES, path, transitions
 from tests.opcua_events import (
     ALERT,
     AT,

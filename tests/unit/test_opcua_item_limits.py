@@ -5,9 +5,9 @@ from asyncua.ua import FilterOperator as Op
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 
-from services.opcua_bridge.contentfilters import LIKE_WEIGHT
-from services.opcua_bridge.eventfilters import compiled
-from services.opcua_bridge.eventtypes import EventTypes
+from services.opcua_bridge.events.contentfilters import LIKE_WEIGHT
+from services.opcua_bridge.events.eventfilters import compiled
+from services.opcua_bridge.events.eventtypes import EventTypes
 from services.opcua_bridge.limits import Limits
 from tests.opcua_engine import AnyEvent, Engine, item
 from tests.opcua_events import element, event_filter, literal, space

@@ -8,9 +8,9 @@ from asyncua.common.utils import ServiceError
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 
-from services.opcua_bridge.events import Event
+from services.opcua_bridge.events.event import Event
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.subscription import Subscription
+from services.opcua_bridge.subscriptions.subscription import Subscription
 from services.opcua_bridge.values import SharedValue
 from tests.opcua_engine import NOW, Engine, double, item, node_id, parameters
 from voxtrude.printer import PrinterId

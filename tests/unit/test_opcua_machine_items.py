@@ -5,7 +5,7 @@ from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 
-from services.opcua_bridge.space import MachineSpace
+from services.opcua_bridge.addressspace.space import MachineSpace
 from tests.opcua_engine import Engine, item
 from tests.opcua_machines import A, B, furnished, plan, value
 from voxtrude.printer import PrinterId

@@ -6,11 +6,11 @@ from asyncua.common.utils import ServiceError
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
+from services.opcua_bridge.addressspace.methods import Methods, Refused
+from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.addressspace.views import Views
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.methods import Methods, Refused
-from services.opcua_bridge.nodes import Kind, Node
-from services.opcua_bridge.space import MachineSpace
-from services.opcua_bridge.views import Views
+from services.opcua_bridge.mapping.nodes import Kind, Node
 from tests.opcua_machines import NODES, A, B, furnished, ours, own, plan, standard
 from voxtrude.printer import PrinterId
 

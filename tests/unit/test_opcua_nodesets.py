@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from services.opcua_bridge import nodesets
-from services.opcua_bridge.additive import nodeset
-from services.opcua_bridge.models import ADDITIVE_DRAFT, PUBLISHED, Model
-from services.opcua_bridge.nodes import Namespace
-from services.opcua_bridge.nodesetxml import document
+from services.opcua_bridge.mapping.nodes import Namespace
+from services.opcua_bridge.model import nodesets
+from services.opcua_bridge.model.additive import nodeset
+from services.opcua_bridge.model.models import ADDITIVE_DRAFT, PUBLISHED, Model
+from services.opcua_bridge.model.nodesetxml import document
 from voxtrude.errors import SetupError
 
 

@@ -4,8 +4,8 @@ import pytest
 from asyncua import ua
 from asyncua.ua.object_ids import ObjectIds
 
-from services.opcua_bridge.modelchanges import Verb, verbs
-from services.opcua_bridge.nodes import Kind, Link
+from services.opcua_bridge.addressspace.modelchanges import Verb, verbs
+from services.opcua_bridge.mapping.nodes import Kind, Link
 from tests.opcua_machines import JOB, JOB_NAME, NODES, ROOT, own, plan
 
 JOBS = next(one for one in NODES if one.path == "Jobs")

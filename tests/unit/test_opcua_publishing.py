@@ -8,9 +8,9 @@ from asyncua.server.uaprocessor import PublishRequestData
 from asyncua.ua.status_codes import StatusCodes
 
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.retransmission import Retransmission
-from services.opcua_bridge.subscription import Subscription
-from services.opcua_bridge.terms import Terms
+from services.opcua_bridge.subscriptions.retransmission import Retransmission
+from services.opcua_bridge.subscriptions.subscription import Subscription
+from services.opcua_bridge.subscriptions.terms import Terms
 from tests.opcua_engine import SESSION, Engine, double, item
 
 OTHER = ua.NodeId(ua.String("other session"), ua.Int16(1))

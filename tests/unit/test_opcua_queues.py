@@ -1,6 +1,6 @@
 from asyncua import ua
 
-from services.opcua_bridge.queues import EventQueue, ValueQueue
+from services.opcua_bridge.subscriptions.queues import EventQueue, ValueQueue
 from tests.opcua_engine import double
 
 OVERFLOW = 0x480

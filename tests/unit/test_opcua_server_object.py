@@ -10,8 +10,8 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
 from services.opcua_bridge import serverobject
+from services.opcua_bridge.addressspace.space import MachineSpace
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.space import MachineSpace
 from tests.opcua_machines import content
 
 SERVER = ua.NodeId(ua.Int32(ObjectIds.Server))

@@ -8,9 +8,9 @@ from asyncua.server.address_space import NodeManagementService
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 
-from services.opcua_bridge.modelchanges import Verb
-from services.opcua_bridge.nodes import Builtin
-from services.opcua_bridge.space import MachineSpace
+from services.opcua_bridge.addressspace.modelchanges import Verb
+from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.mapping.nodes import Builtin
 from tests.opcua_machines import (
     JOB,
     JOB_NAME,

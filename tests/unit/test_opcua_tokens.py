@@ -14,7 +14,7 @@ from asyncua.crypto.security_policies import (
 from asyncua.ua.status_codes import StatusCodes
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from services.opcua_bridge import tokens
+from services.opcua_bridge.access import tokens
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 NONCE = bytes(range(32))

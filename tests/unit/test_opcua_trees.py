@@ -4,9 +4,9 @@ from asyncua import ua
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.opcua_bridge.addressspace.views import Views
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.nodes import Kind, Link, Node
-from services.opcua_bridge.views import Views
+from services.opcua_bridge.mapping.nodes import Kind, Link, Node
 from tests.opcua_machines import ROOT, A, furnished, own, plan
 
 ORGANIZES, HIERARCHICAL = ua.NodeId(ua.Int32(35)), ua.NodeId(ua.Int32(33))

@@ -1,6 +1,6 @@
 import pytest
 
-from services.opcua_bridge.units import CELSIUS, MILLIMETRE, PERCENT, SECOND, Unit
+from services.opcua_bridge.mapping.units import CELSIUS, MILLIMETRE, PERCENT, SECOND, Unit
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.opcua_bridge.throttle import FORGIVEN, FREE, FREE_EACH, KEPT, LONGEST, Throttle
+from services.opcua_bridge.access.throttle import FORGIVEN, FREE, FREE_EACH, KEPT, LONGEST, Throttle
 from voxtrude.errors import SetupError
 from voxtrude.opcua import identity
 from voxtrude.opcua.users import LONGEST_PASSWORD, Users

@@ -6,10 +6,10 @@ from asyncua.common.utils import ServiceError
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
-from services.opcua_bridge.continuation import ContinuationPoints
+from services.opcua_bridge.addressspace.continuation import ContinuationPoints
+from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.addressspace.views import Views
 from services.opcua_bridge.limits import Limits
-from services.opcua_bridge.space import MachineSpace
-from services.opcua_bridge.views import Views
 from tests.opcua_machines import OURS, A, B, furnished, ours, plan
 from voxtrude.printer import PrinterId
 

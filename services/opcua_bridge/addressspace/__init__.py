@@ -1,0 +1,1 @@
+"""The nodes, and the services that only read them."""

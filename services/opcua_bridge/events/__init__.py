@@ -1,0 +1,1 @@
+"""OPC UA events: what happened, who gets it, and which fields."""

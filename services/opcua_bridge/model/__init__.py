@@ -1,0 +1,1 @@
+"""The specifications' types: where they come from, and how they are loaded."""
