@@ -210,7 +210,7 @@ async def test_a_strange_certificate_is_kept_for_the_operator_and_let_in_once_tr
         await client.connect()
     assert [one.certificate for one in opcua.trust.rejected()] == [stranger.certificate]
     assert await opcua.serves()
-    opcua.trust.trust_last()
+    opcua.trust.trust(opcua.trust.last_rejected().thumbprint)
     async with opcua.guest(by=stranger) as friend:
         await friend.nodes.namespace_array.read_value()
         opcua.trust.distrust(stranger.thumbprint)

@@ -178,7 +178,7 @@ def test_a_rejected_one_is_trusted_by_thumbprint_file_or_as_the_last(tmp_path: P
     spelt = ":".join(beginning[at : at + 2] for at in range(0, 10, 2))
     assert trust.trust(spelt).certificate == first
     trust.reject(second)
-    assert trust.trust_last().certificate == second
+    assert trust.trust(trust.last_rejected().thumbprint).certificate == second
     assert trust.rejected() == []
     put(tmp_path / "third.der", certificate("third"))
     assert trust.trust(str(tmp_path / "third.der")).name == "third"
@@ -190,7 +190,7 @@ def test_a_rejected_one_is_trusted_by_thumbprint_file_or_as_the_last(tmp_path: P
 def test_what_cannot_be_trusted_is_told(tmp_path: Path) -> None:
     trust = Trust(tmp_path)
     with pytest.raises(SetupError, match="let the client connect once"):
-        trust.trust_last()
+        trust.last_rejected()
     with pytest.raises(SetupError, match="there is no rejected certificate"):
         trust.trust("ABCDEF")
     with pytest.raises(SetupError, match="no thumbprint"):

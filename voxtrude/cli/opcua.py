@@ -1,6 +1,7 @@
 """``voxtrude opcua …``: who may come in over OPC UA, and whether a server is right."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -126,8 +127,19 @@ def trust(
         raise SetupError(
             "say which: a file, a thumbprint, or --last; see `voxtrude opcua certificates`"
         )
-    kept = store.trust_last() if certificate is None else store.trust(certificate)
+    if certificate is None:
+        certificate = _confirmed(store)
+    kept = store.trust(certificate)
     console.print(f"{kept.name} ({kept.thumbprint}) is trusted", markup=False)
+
+
+def _confirmed(store: Trust) -> str:
+    """Return which certificate was rejected last, after showing it to whoever is there."""
+    one = store.last_rejected()
+    if sys.stdin.isatty():
+        ago = age(one.since, utc_now())
+        typer.confirm(f"Trust {one.name} ({one.thumbprint}), rejected {ago}?", abort=True)
+    return one.thumbprint
 
 
 @app.command("distrust")

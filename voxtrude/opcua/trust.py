@@ -163,8 +163,8 @@ class Trust:
             return self._trust(read_certificate(path))
         return self._trust(_named(what, self.rejected(), "rejected").certificate)
 
-    def trust_last(self) -> Kept:
-        """Trust the certificate that was refused last.
+    def last_rejected(self) -> Kept:
+        """Return the certificate that was refused last.
 
         Raises:
             SetupError: None was.
@@ -172,7 +172,7 @@ class Trust:
         rejected = self.rejected()
         if not rejected:
             raise SetupError("no certificate was rejected: let the client connect once")
-        return self._trust(rejected[0].certificate)
+        return rejected[0]
 
     def distrust(self, what: str) -> Kept:
         """Trust a certificate no longer, named by (the beginning of) its thumbprint.
