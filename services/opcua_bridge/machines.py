@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from asyncua import ua
+from asyncua.ua.status_codes import StatusCodes
 
 from services.opcua_bridge.addressspace.modelchanges import ModelChange
 from services.opcua_bridge.addressspace.plan import Plan
-from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.addressspace.space import Answer, MachineSpace
 from services.opcua_bridge.events.reporter import Reporter
 from services.opcua_bridge.feed import News
 from services.opcua_bridge.mapping import jobs
@@ -205,23 +206,22 @@ class Machines:
 
     # What is asked by a method --------------------------------------------------------------
 
-    def _answer_by_id(
-        self, printer: PrinterId, arguments: Sequence[ua.Variant]
-    ) -> Sequence[ua.Variant]:
+    def _answer_by_id(self, printer: PrinterId, arguments: Sequence[ua.Variant]) -> Answer:
         situation = self._machines[printer].situation
         response, status = jobs.job_response(situation, str(arguments[0].Value))
-        return self._encoder.job_response(response), _return(status)
+        return _answer(self._encoder.job_response(response), status)
 
-    def _answer_by_state(
-        self, printer: PrinterId, arguments: Sequence[ua.Variant]
-    ) -> Sequence[ua.Variant]:
+    def _answer_by_state(self, printer: PrinterId, arguments: Sequence[ua.Variant]) -> Answer:
         states: Iterable[object] = arguments[0].Value or ()
         numbers = [getattr(state, "StateNumber", -1) for state in states]
         responses, status = jobs.job_responses(
             self._machines[printer].situation, numbers[0] if len(numbers) == 1 else -1
         )
-        return self._encoder.job_responses(responses), _return(status)
+        return _answer(self._encoder.job_responses(responses), status)
 
 
-def _return(status: jobs.Return) -> ua.Variant:
-    return ua.Variant(int(status.value), ua.VariantType.UInt64)
+def _answer(result: ua.Variant, status: jobs.Return) -> Answer:
+    """Return what a method of OPC 10031-4 answers: uncertain where it failed (B.2)."""
+    told = ua.Variant(int(status.value), ua.VariantType.UInt64)
+    good = status is jobs.Return.OK
+    return Answer((result, told), StatusCodes.Good if good else StatusCodes.Uncertain)

@@ -1,7 +1,7 @@
 """Real servers for the tests of this folder, each on a free port of loopback."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -9,8 +9,10 @@ from typing import Any, cast
 
 import pymongo
 import pytest
+import pytest_asyncio
 
 from tests.integration.brokers import KINDS, Kind, Printer, Raw, Site, printer, site
+from tests.integration.opcua_bridges import Bridge, Floor, Guest, running_floor
 from tests.integration.opcua_cores import Served, serving, stock
 from tests.integration.servers import Server, free_port, mongod
 from tests.integration.stacks import Stack
@@ -98,3 +100,24 @@ def asyncuas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """asyncua's own server, as it is by default."""
     with stock(tmp_path_factory.mktemp("asyncua")) as served:
         yield served
+
+
+@pytest.fixture(scope="module")
+def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
+    """A broker on which a test tells of printers as ingest does."""
+    with running_floor(tmp_path_factory.mktemp("floor")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def bridge(floor: Floor) -> Iterator[Bridge]:
+    """The OPC UA bridge's process at that broker; each test has printers of its own."""
+    with floor.bridge() as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def guest(bridge: Bridge) -> AsyncIterator[Guest]:
+    """A session with the bridge, for tests that run in their module's loop."""
+    async with bridge.connected() as found:
+        yield found

@@ -17,6 +17,8 @@ from typing import Any
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.common.node import Node
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.object_ids import ObjectIds
 
 from tests.integration.brokers import Raw, Site, site
 from tests.integration.opcua_clients import Login
@@ -39,6 +41,7 @@ from voxtrude.topics import events_topic, service_topic, state_topic
 DEADLINE = 20.0
 USER, PASSWORD = "mes", "correct horse battery"
 MACHINES = "urn:voxtrude:machines"
+MACHINERY = "http://opcfoundation.org/UA/Machinery/"
 TOOL = "Monitoring/Process/tool0/AnalogSignal"
 ITEM_STATE = "Monitoring/MachineTool/MachineryItemState/CurrentState"
 
@@ -62,6 +65,16 @@ def entry(environment: dict[str, str] | None = None) -> dict[str, str]:
     """Return an environment with no settings but these."""
     bare = {k: v for k, v in os.environ.items() if not k.startswith("VOXTRUDE_")}
     return bare | (environment or {})
+
+
+def named(value: ua.DataValue) -> str:
+    """Return the name of a value's status code."""
+    return str((value.StatusCode or ua.StatusCode()).name)
+
+
+def content(value: ua.DataValue) -> Any:  # noqa: ANN401  (any value)
+    """Return what a value is."""
+    return value.Value.Value if value.Value else None
 
 
 @dataclass
@@ -91,8 +104,8 @@ class Floor:
 
     def is_(self, condition: Condition) -> None:
         """Tell how ingest is."""
-        told = presence.document("ingest", condition, datetime.now(UTC))
-        assert self.ingest.publish(service_topic("ingest"), told, retain=True)
+        told = presence.document(INGEST, condition, datetime.now(UTC))
+        assert self.ingest.publish(service_topic(INGEST), told, retain=True)
 
     def environment(self, extra: dict[str, object] | None = None) -> dict[str, str]:
         """Return what a bridge is told."""
@@ -134,7 +147,7 @@ def start(environment: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
 
 
 @contextmanager
-def floor(folder: Path) -> Iterator[Floor]:
+def running_floor(folder: Path) -> Iterator[Floor]:
     """Run a broker with a running ingest until the block ends."""
     place = site("native", folder / "data")
     place.render()
@@ -245,17 +258,25 @@ class Guest:
         """Return a value, whatever its status."""
         return await self.node(one, path).read_data_value(raise_on_bad_status=False)
 
+    async def holds(self, one: Registration, path: str, wanted: object) -> bool:
+        """Tell whether a value is what it should be."""
+        return bool(content(await self.value(one, path)) == wanted)
+
     async def status(self, one: Registration, path: str = "", attribute: int = 1) -> str:
         """Return the status of a read, by default of the node's own NodeId."""
-        wanted = ua.ReadValueId(NodeId=self.id(one, path), AttributeId=ua.AttributeIds(attribute))
+        wanted = ua.ReadValueId(NodeId=self.id(one, path), AttributeId=AttributeIds(attribute))
         (answer,) = await self.client.uaclient.read(ua.ReadParameters(NodesToRead=[wanted]))
-        return str(answer.StatusCode.name)
+        return named(answer)
+
+    async def folder(self) -> ua.NodeId:
+        """Return the folder of machines."""
+        index = await self.client.get_namespace_index(MACHINERY)
+        return ua.NodeId(ua.Int32(1001), ua.Int16(index))
 
     async def machines(self) -> dict[str, str]:
         """Return the machines below Machines: names by printer's id."""
-        index = await self.client.get_namespace_index("http://opcfoundation.org/UA/Machinery/")
-        folder = self.client.get_node(ua.NodeId(ua.Int32(1001), ua.Int16(index)))
-        found = await folder.get_references(ua.ObjectIds.Organizes)
+        folder = self.client.get_node(await self.folder())
+        found = await folder.get_references(ObjectIds.Organizes)
         return {
             str(one.NodeId.Identifier): str(one.BrowseName.Name)
             for one in found
@@ -324,7 +345,7 @@ class Heard:
 
     def codes(self, wanted: ua.NodeId) -> list[str]:
         """Return the names of the status codes that one node had."""
-        return [str(value.StatusCode.name) for value in self.of(wanted)]
+        return [named(value) for value in self.of(wanted)]
 
     async def until(self, condition: Callable[[], object], seconds: float = DEADLINE) -> None:
         """Return once a condition of what was told holds."""

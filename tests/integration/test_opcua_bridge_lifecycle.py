@@ -1,11 +1,9 @@
 """Machines of a running bridge come, change, and go."""
 
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
@@ -16,14 +14,13 @@ from tests.integration.opcua_bridges import (
     Floor,
     Guest,
     Heard,
-    floor,
+    content,
     machine,
     node,
 )
 from tests.integration.opcua_clients import watching
 from tests.opcua_printers import job, printer
 from voxtrude.printer import Status, Temperature
-from voxtrude.registration import Registration
 from voxtrude.topics import state_topic
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
@@ -33,24 +30,6 @@ JOB = "Production/ProductionPlan/Job"
 NAME = "Identification/ComponentName"
 ADDED, DELETED = 1, 2
 FLOOD = 5_000
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
-    with floor(tmp_path_factory.mktemp("lifecycle")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def bridge(place: Floor) -> Iterator[Bridge]:
-    with place.bridge() as found:
-        yield found
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def guest(bridge: Bridge) -> AsyncIterator[Guest]:
-    async with bridge.connected() as found:
-        yield found
 
 
 def verbs(heard: Heard, affected: ua.NodeId) -> list[int]:
@@ -69,9 +48,9 @@ async def model_changes(heard: Heard) -> None:
     )
 
 
-async def test_a_rename_changes_names_and_no_node_id(place: Floor, guest: Guest) -> None:
+async def test_a_rename_changes_names_and_no_node_id(floor: Floor, guest: Guest) -> None:
     one = machine("Left")
-    place.put(one, printer(Status.IDLE))
+    floor.put(one, printer(Status.IDLE))
     await guest.sees(one)
     before = await guest.node(one).get_children()
     assert await guest.node(one).read_display_name() == ua.LocalizedText("Left")
@@ -79,11 +58,11 @@ async def test_a_rename_changes_names_and_no_node_id(place: Floor, guest: Guest)
     async with guest.listening() as heard:
         await heard.subscription.subscribe_data_change(guest.node(one), AttributeIds.DisplayName)
         await heard.subscription.subscribe_data_change(guest.node(one, NAME))
-        place.put(replace(one, name="Right"), printer(Status.IDLE))
+        floor.put(replace(one, name="Right"), printer(Status.IDLE))
         shown = [guest.id(one), guest.id(one, NAME)]
         await heard.until(
             lambda: all(
-                [value.Value.Value.Text for value in heard.of(each)][-1:] == ["Right"]
+                [content(value).Text for value in heard.of(each)][-1:] == ["Right"]
                 for each in shown
             )
         )
@@ -93,10 +72,10 @@ async def test_a_rename_changes_names_and_no_node_id(place: Floor, guest: Guest)
 
 
 async def test_a_removed_machine_is_gone_for_all_that_look(
-    place: Floor, bridge: Bridge, guest: Guest
+    floor: Floor, bridge: Bridge, guest: Guest
 ) -> None:
     one = machine()
-    place.put(one, printer(Status.IDLE))
+    floor.put(one, printer(Status.IDLE))
     await guest.sees(one)
     async with guest.listening() as heard:
         await model_changes(heard)
@@ -104,7 +83,7 @@ async def test_a_removed_machine_is_gone_for_all_that_look(
         with watching(bridge.url, [node(one, TOOL)], bridge.login) as other:
             await heard.until(lambda: heard.codes(guest.id(one, TOOL)) == ["Good"])
             other.wait_for(lambda seen: seen.values(node(one, TOOL)) == [210.0])
-            place.remove(one)
+            floor.remove(one)
             await guest.misses(one)
             other.wait_for(
                 lambda seen: (
@@ -117,31 +96,31 @@ async def test_a_removed_machine_is_gone_for_all_that_look(
         assert await guest.status(one, TOOL, AttributeIds.Value) == "BadNodeIdUnknown"
 
         # The same printer once more: the items that waited for it go on.
-        place.put(one, printer(Status.IDLE))
+        floor.put(one, printer(Status.IDLE))
         await heard.until(lambda: heard.codes(guest.id(one, TOOL))[2:] == ["Good"])
         await heard.until(lambda: any(verb & ADDED for verb in verbs(heard, guest.id(one))))
 
 
-async def test_heaters_and_jobs_are_nodes_that_come_and_go(place: Floor, guest: Guest) -> None:
+async def test_heaters_and_jobs_are_nodes_that_come_and_go(floor: Floor, guest: Guest) -> None:
     one = machine()
     at_rest = printer(Status.IDLE)
     tool = at_rest.temperatures["tool0"]
     bed = Temperature(60.0, 60.0, tool.observed_at, tool.origin)
-    place.put(one, at_rest)
+    floor.put(one, at_rest)
     await guest.sees(one)
     assert await guest.status(one, BED) == await guest.status(one, JOB) == "BadNodeIdUnknown"
     async with guest.listening() as heard:
         await heard.subscription.subscribe_data_change(guest.node(one, TOOL))
         await model_changes(heard)
         grown = printer(Status.PRINTING, job=job(), temperatures={"tool0": tool, "bed": bed})
-        place.put(one, grown)
+        floor.put(one, grown)
         await heard.until(lambda: any(verb & ADDED for verb in verbs(heard, guest.id(one, JOB))))
         assert (await guest.value(one, BED)).Value == ua.Variant(60.0)
         assert await guest.status(one, f"{JOB}/State/CurrentState/Id") == "Good"
         parts = await guest.node(one, "Production/ProductionPlan").get_children()
         assert guest.node(one, JOB) in parts
 
-        place.put(one, at_rest)
+        floor.put(one, at_rest)
         await heard.until(lambda: any(verb & DELETED for verb in verbs(heard, guest.id(one, JOB))))
         assert await guest.status(one, BED) == await guest.status(one, JOB) == "BadNodeIdUnknown"
         # What has stayed was not disturbed.
@@ -149,37 +128,32 @@ async def test_heaters_and_jobs_are_nodes_that_come_and_go(place: Floor, guest: 
 
 
 async def test_a_document_that_cannot_be_read_is_told_once_and_hurts_no_other(
-    place: Floor, bridge: Bridge, guest: Guest
+    floor: Floor, bridge: Bridge, guest: Guest
 ) -> None:
     bad, good = machine(), machine()
-    place.put(good, printer(Status.IDLE))
-    place.put(bad, printer(Status.IDLE))
+    floor.put(good, printer(Status.IDLE))
+    floor.put(bad, printer(Status.IDLE))
     await guest.sees(bad)
     for rubbish in (b"\xff\x00", b"{}", b"[" * 10_000, b'{"version": 1, "printer": null}'):
-        assert place.ingest.publish(state_topic(bad.id), rubbish, retain=True)
+        assert floor.ingest.publish(state_topic(bad.id), rubbish, retain=True)
     hot = {"tool0": replace(printer(Status.IDLE).temperatures["tool0"], actual=99.5)}
-    place.put(good, printer(Status.IDLE, temperatures=hot))
-    await guest.until(lambda: _is(guest, good, 99.5))
+    floor.put(good, printer(Status.IDLE, temperatures=hot))
+    await guest.until(lambda: guest.holds(good, TOOL, 99.5))
     told = [line for line in bridge.lines() if line["event"] == "document cannot be read"]
     assert [(line["topic"], line["level"]) for line in told] == [(state_topic(bad.id), "warning")]
     # What was known stands, and what comes next is read.
-    assert await _is(guest, bad, 210.0)
-    place.put(bad, printer(Status.IDLE, temperatures=hot))
-    await guest.until(lambda: _is(guest, bad, 99.5))
+    assert await guest.holds(bad, TOOL, 210.0)
+    floor.put(bad, printer(Status.IDLE, temperatures=hot))
+    await guest.until(lambda: guest.holds(bad, TOOL, 99.5))
     assert "unexpected" not in bridge.said
 
 
-async def _is(guest: Guest, one: Registration, actual: float) -> bool:
-    found = await guest.value(one, TOOL)
-    return found.Value is not None and found.Value.Value == actual
-
-
 async def test_of_a_flood_of_one_printer_the_last_state_counts(
-    place: Floor, bridge: Bridge, guest: Guest
+    floor: Floor, bridge: Bridge, guest: Guest
 ) -> None:
     flooded, other = machine(), machine()
     for one in (flooded, other):
-        place.put(one, printer(Status.IDLE))
+        floor.put(one, printer(Status.IDLE))
         await guest.sees(one)
     tool = printer(Status.IDLE).temperatures["tool0"]
     watched: Any = {"node": node(flooded, TOOL), "sampling": 100, "queue": 1}
@@ -187,10 +161,10 @@ async def test_of_a_flood_of_one_printer_the_last_state_counts(
         heard.wait_for(lambda seen: seen.values(node(flooded, TOOL)) == [210.0])
         for number in range(FLOOD):
             hot = {"tool0": replace(tool, actual=number / 10)}
-            place.send(flooded, printer(Status.IDLE, temperatures=hot))
-        place.put(flooded, printer(Status.IDLE, temperatures={"tool0": replace(tool, actual=-1.0)}))
-        place.put(other, printer(Status.IDLE, temperatures={"tool0": replace(tool, actual=1.0)}))
-        await guest.until(lambda: _is(guest, other, 1.0))
+            floor.send(flooded, printer(Status.IDLE, temperatures=hot))
+        floor.put(flooded, printer(Status.IDLE, temperatures={"tool0": replace(tool, actual=-1.0)}))
+        floor.put(other, printer(Status.IDLE, temperatures={"tool0": replace(tool, actual=1.0)}))
+        await guest.until(lambda: guest.holds(other, TOOL, 1.0))
         heard.wait_for(lambda seen: seen.values(node(flooded, TOOL))[-1] == -1.0)
         values = heard.values(node(flooded, TOOL))
     # Each at most once, in their order, and most were passed over.

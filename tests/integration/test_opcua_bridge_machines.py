@@ -2,20 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from services.ingest.octoprint import decode
 from tests.integration.opcua_bridges import (
     Bridge,
     Floor,
     Guest,
-    floor,
     machine,
     node,
 )
@@ -83,32 +81,14 @@ def _kind(state: PrinterState) -> object:
     return known[0] and known[0].value.status, *(fact is None for fact in known[1:])
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
-    with floor(tmp_path_factory.mktemp("machines")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def bridge(place: Floor) -> Iterator[Bridge]:
-    with place.bridge() as found:
-        yield found
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def guest(bridge: Bridge) -> AsyncIterator[Guest]:
-    async with bridge.connected() as found:
-        yield found
-
-
 async def test_machines_in_every_state_are_as_their_types_say(
-    place: Floor, bridge: Bridge, guest: Guest, tmp_path: Path
+    floor: Floor, bridge: Bridge, guest: Guest, tmp_path: Path
 ) -> None:
     everything = dict([*states(), *recorded()])
     plate = Identification("Prusa", "MK4", location="Hall 1")  # empty ones would be notes
     made = {name: machine(name, identification=plate) for name in everything}
     for name, state in everything.items():
-        place.put(made[name], state)
+        floor.put(made[name], state)
     await guest.sees(made[name])
 
     report = await check(bridge.url, bridge.access())

@@ -19,7 +19,7 @@ from asyncua.server.subscription_service import SubscriptionService
 from asyncua.ua.object_ids import ObjectIds
 
 from services.opcua_bridge.addressspace.methods import Methods
-from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.addressspace.space import Answer, MachineSpace
 from services.opcua_bridge.addressspace.views import Views
 from services.opcua_bridge.limits import Limits
 from tests.integration.servers import free_port
@@ -78,8 +78,8 @@ class Changes:
         self.told.put_nowait(new)
 
 
-def echo(machine: PrinterId, arguments: Sequence[ua.Variant]) -> list[ua.Variant]:
-    return [ua.Variant(f"{machine} {arguments[0].Value}", ua.VariantType.String)]
+def echo(machine: PrinterId, arguments: Sequence[ua.Variant]) -> Answer:
+    return Answer((ua.Variant(f"{machine} {arguments[0].Value}", ua.VariantType.String),))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -7,7 +7,7 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
 from services.opcua_bridge.addressspace.methods import Methods, Refused
-from services.opcua_bridge.addressspace.space import MachineSpace
+from services.opcua_bridge.addressspace.space import Answer, MachineSpace
 from services.opcua_bridge.addressspace.views import Views
 from services.opcua_bridge.limits import Limits
 from services.opcua_bridge.mapping.nodes import Kind, Node
@@ -18,10 +18,12 @@ JOB = ua.Variant("job-1", ua.VariantType.String)
 SHARE = ua.Variant(0.5, ua.VariantType.Double)
 
 
-def answer(machine: PrinterId, arguments: Sequence[ua.Variant]) -> list[ua.Variant]:
+def answer(machine: PrinterId, arguments: Sequence[ua.Variant]) -> Answer:
     if arguments[0].Value == "unknown":
         raise Refused(StatusCodes.BadNotFound)
-    return [ua.Variant(f"{machine} {arguments[0].Value}", ua.VariantType.String)]
+    code = StatusCodes.Uncertain if arguments[0].Value == "doubtful" else StatusCodes.Good
+    said = ua.Variant(f"{machine} {arguments[0].Value}", ua.VariantType.String)
+    return Answer((said,), code)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,13 @@ async def test_a_machine_answers(methods: Methods) -> None:
     result.StatusCode.check()
     assert [one.Value for one in result.OutputArguments] == ["prn-a job-1"]
     assert all(one.is_good() for one in result.InputArgumentResults)
+
+
+async def test_an_answer_may_be_uncertain(methods: Methods) -> None:
+    doubtful = ua.Variant("doubtful", ua.VariantType.String)
+    result = await called(methods, "prn-a/Jobs", "prn-a/Jobs/Ask", doubtful, SHARE)
+    assert result.StatusCode.value == StatusCodes.Uncertain
+    assert [one.Value for one in result.OutputArguments] == ["prn-a doubtful"]
 
 
 async def test_an_answer_may_be_a_code(methods: Methods) -> None:
@@ -104,7 +113,7 @@ async def test_the_method_of_the_type_means_the_objects() -> None:
     close = Node(path="File/Close", name=standard("Close"), kind=Kind.METHOD)
     space = furnished()
     space.add(A, "Prusa", plan(*NODES, file, close), {})
-    space.set_method("File/Close", lambda machine, _: [ua.Variant(machine)])
+    space.set_method("File/Close", lambda machine, _: Answer((ua.Variant(machine),)))
     own_methods = Methods(space, Views(space, Limits()), Limits())
     of_type = ua.NodeId(ua.Int32(ObjectIds.FileType_Close))
     for on, code in (("prn-a/File", 0), ("prn-a/Jobs", StatusCodes.BadMethodInvalid)):

@@ -24,7 +24,8 @@ def server(settings: Opcua, public_host: str, now: datetime) -> Identity:
     Raises:
         SetupError: A name is none, or the folder cannot be written.
     """
-    return identity.server(settings.pki, application_uri(public_host), _hosts(settings), now)
+    hosts = _hosts(settings, public_host)
+    return identity.server(settings.pki, application_uri(public_host), hosts, now)
 
 
 def client(settings: Opcua, now: datetime) -> Identity:
@@ -66,9 +67,13 @@ def check_secret(data: Path) -> Path:
     return data / "check_password"
 
 
-def _hosts(settings: Opcua) -> tuple[str, ...]:
+def _hosts(settings: Opcua, public_host: str) -> tuple[str, ...]:
+    """Return the names in the certificate: all that is told, and nothing that may change.
+
+    A container's own name does with each start, and clients would have to trust anew.
+    """
     named = (name.strip() for name in settings.names.split(","))
-    return (*(name for name in named if name), _host(), "localhost", "127.0.0.1")
+    return (*(name for name in named if name), public_host, "localhost", "127.0.0.1")
 
 
 def _host() -> str:

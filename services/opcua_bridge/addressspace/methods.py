@@ -95,8 +95,12 @@ class Methods(MethodService):
         if not all(one.is_good() for one in results):
             status = ua.StatusCode(ua.UInt32(StatusCodes.BadInvalidArgument))
             return ua.CallMethodResult(status, InputArgumentResults=results)
-        outputs = list(handler(machine, arguments))
-        return ua.CallMethodResult(InputArgumentResults=results, OutputArguments=outputs)
+        answer = handler(machine, arguments)
+        return ua.CallMethodResult(
+            ua.StatusCode(ua.UInt32(answer.code)),
+            InputArgumentResults=results,
+            OutputArguments=list(answer.outputs),
+        )
 
     def _meant(self, method: ua.NodeId, machine: PrinterId, on: PlannedNode) -> PlannedNode:
         """Return the object's method, called by its own NodeId or by that of its type."""

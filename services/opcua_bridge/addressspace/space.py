@@ -6,6 +6,7 @@ A machine is an id, a name, the plan of its shape, and the values that differ fr
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
@@ -27,8 +28,18 @@ STANDS_ON: dict[str, str] = {
     "asyncua.server.address_space:AddressSpace.delete_datachange_callback": "f1b970017dd74657",
 }
 
-Handler = Callable[[PrinterId, Sequence[ua.Variant]], Sequence[ua.Variant]]
-"""What a method does: its output arguments, or ``methods.Refused``."""
+_VERSION = f"/{modelchanges.NODE_VERSION}"
+
+
+class Answer(NamedTuple):
+    """A method's output arguments, which no bad code goes with (Part 4, 5.12.2)."""
+
+    outputs: Sequence[ua.Variant]
+    code: int = StatusCodes.Good
+
+
+Handler = Callable[[PrinterId, Sequence[ua.Variant]], Answer]
+"""What a method does; instead of an answer it may raise ``methods.Refused``."""
 
 
 class MachineSpace(VirtualNodes):
@@ -53,8 +64,9 @@ class MachineSpace(VirtualNodes):
         before = self._seen(machine)
         watchers = self._watchers.setdefault(machine, Watchers())
         reference = self._reference(machine, name, plan)
+        handed = {**self._versions(plan), **values}
         self._machines[machine] = Machine(
-            machine, self._namespace, plan, dict(values), watchers, reference
+            machine, self._namespace, plan, handed, watchers, reference
         )
         self.folder.add(reference)
         return self._came_or_went(machine, plan, before, (Verb.NODE_ADDED, Verb.REFERENCE_ADDED))
@@ -233,6 +245,11 @@ class MachineSpace(VirtualNodes):
             ModelChange(machine, self.node_id(machine), plan.machine.type, node),
             ModelChange(machine, self.folder.id, self.folder.type, folder),
         ]
+
+    def _versions(self, plan: Plan) -> dict[str, SharedValue]:
+        """Return NodeVersions for a machine that comes: what it was before, nobody knows."""
+        version = self.folder.next_version()
+        return {path: version for path in plan.nodes if path.endswith(_VERSION)}
 
     def _forget(self, machine: PrinterId) -> None:
         """Keep nothing of a machine that is not there and that nobody watches."""

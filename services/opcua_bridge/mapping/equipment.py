@@ -1,7 +1,7 @@
 """Equipment: the feedstock of each tool, of which OctoPrint does not know what it is."""
 
 from services.opcua_bridge.mapping.nodes import Name, Namespace, Node
-from services.opcua_bridge.mapping.rows import STRING, attribute, thing
+from services.opcua_bridge.mapping.rows import STRING, attribute, thing, version
 
 PATH = "Equipment"
 FEEDSTOCK = f"{PATH}/Feedstock"
@@ -14,6 +14,7 @@ def rows(tools: tuple[str, ...]) -> tuple[Node, ...]:
     nodes = [
         thing(PATH, Namespace.MACHINE_TOOL, Name(additive, "EquipmentAMType")),
         thing(FEEDSTOCK, additive, Name(additive, "FeedstockListType")),
+        version(FEEDSTOCK),
     ]
     for tool in tools or (FIRST_TOOL,):
         path = f"{FEEDSTOCK}/{tool}"

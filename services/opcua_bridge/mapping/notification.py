@@ -2,7 +2,15 @@
 
 from services.opcua_bridge.mapping.nodes import Name, Namespace, Node, Reading
 from services.opcua_bridge.mapping.production import JOB
-from services.opcua_bridge.mapping.rows import NODE_ID, STRING, UTC_TIME, attribute, thing, variable
+from services.opcua_bridge.mapping.rows import (
+    NODE_ID,
+    STRING,
+    UTC_TIME,
+    attribute,
+    thing,
+    variable,
+    version,
+)
 from services.opcua_bridge.mapping.situation import Situation
 from services.opcua_bridge.mapping.structures import Place
 from voxtrude.documents import PrinterDocument, TimeLeftDocument
@@ -26,6 +34,7 @@ def rows(*, prognosis: bool) -> tuple[Node, ...]:
             fact="the source of the machine's events",
         ),
         thing(PROGNOSES, MACHINE_TOOL, Name(MACHINE_TOOL, "PrognosisListType")),
+        version(PROGNOSES),
     )
     return (*nodes, *_job_end()) if prognosis else nodes
 

@@ -11,6 +11,7 @@ from services.opcua_bridge.mapping.rows import (
     enumeration,
     thing,
     variable,
+    version,
 )
 from services.opcua_bridge.mapping.situation import Situation
 from services.opcua_bridge.mapping.structures import Range
@@ -33,7 +34,8 @@ HEIGHT_RANGE = Range(0.0, 500.0)
 def rows(heaters: tuple[str, ...]) -> tuple[Node, ...]:
     """Return the rows of the folder."""
     folder = thing(PATH, Namespace.MACHINERY, Name(Namespace.UA, "FolderType"))
-    nodes = [folder, *_value(HEIGHT, MILLIMETRE, HEIGHT_RANGE, _height, "height of the Z axis")]
+    height = _value(HEIGHT, MILLIMETRE, HEIGHT_RANGE, _height, "height of the Z axis")
+    nodes = [folder, version(PATH), *height]
     for heater in heaters:
         limits = RANGES.get(heater, TOOL_RANGE)
         nodes += _value(heater, CELSIUS, limits, _actual(heater), "its temperature")

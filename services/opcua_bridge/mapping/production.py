@@ -17,6 +17,7 @@ from services.opcua_bridge.mapping.rows import (
     attribute,
     thing,
     variable,
+    version,
 )
 from services.opcua_bridge.mapping.situation import Situation
 from services.opcua_bridge.mapping.statemachines import (
@@ -50,6 +51,7 @@ def rows(*, job: bool) -> tuple[Node, ...]:
         thing(PATH, MACHINE_TOOL, Name(MACHINE_TOOL, "ProductionType")),
         *_program(),
         thing(PLAN, MACHINE_TOOL, Name(MACHINE_TOOL, "ProductionJobListType")),
+        version(PLAN),
         *(_job() if job else ()),
         thing(f"{PATH}/Statistics", MACHINE_TOOL, Name(MACHINE_TOOL, "ProductionStatisticsType")),
         variable(

@@ -105,6 +105,16 @@ def attribute(
     )
 
 
+def version(path: str) -> Node:
+    """Return the property of the node at ``path`` by which clients hear of what hangs there.
+
+    Without it no model change event tells that nodes came or went (Part 3, 9.32.2).
+    """
+    return attribute(
+        f"{path}/NodeVersion", UA, STRING, "0", fact="another one when a node came here or went"
+    )
+
+
 def leaf(path: str) -> str:
     """Return the last part of ``path``."""
     return path.rpartition("/")[2]
