@@ -28,6 +28,7 @@ from voxtrude.opcua.scope import Scope
 from voxtrude.printer import PrinterId
 from voxtrude.process import utc_now
 
+KNOWN_FORMS = 256  # a quarter of a megabyte each, and milliseconds to make
 AT_ONCE = 32  # machines written before clients have a turn
 
 
@@ -45,7 +46,7 @@ class _Machine:
     """What stands in the address space of one machine."""
 
     situation: Situation
-    shape: Shape
+    form: _Form
     readings: dict[str, Reading]
 
 
@@ -153,8 +154,7 @@ class Machines:
             self._reporter.model(self._remove(printer))
             del self._leaving[printer]
             known = None
-        here = shape(document)
-        form = self._form(here)
+        form = self._form(shape(document))
         now = readings(form.nodes, situation)
         before = known.readings if known else {}
         told = utc_now()
@@ -163,7 +163,7 @@ class Machines:
             for path, reading in now.items()
             if before.get(path) != reading
         }
-        self._machines[printer] = _Machine(situation, here, now)
+        self._machines[printer] = _Machine(situation, form, now)
         if known is None:
             self._review(printer)  # before it is there: who may not see it must not be told
             came = self._space.add(printer, document.printer.name, form.plan, values)
@@ -182,7 +182,7 @@ class Machines:
     ) -> list[ModelChange]:
         printer, name = PrinterId(document.printer.id), document.printer.name
         renamed = name if name != known.situation.document.printer.name else None
-        if renamed is None and plan is self._forms[known.shape].plan:
+        if renamed is None and plan is known.form.plan:
             if values:
                 self._space.write(printer, values)
             return []
@@ -202,6 +202,8 @@ class Machines:
             data = {node.path: node.data for node in nodes if node.data is not None}
             plan = Plan.of(nodes, self._catalog, self._encoder)
             form = self._forms[wanted] = _Form(nodes, data, plan)
+            if len(self._forms) > KNOWN_FORMS:
+                del self._forms[next(iter(self._forms))]  # machines keep theirs
         return form
 
     # What is asked by a method --------------------------------------------------------------

@@ -91,7 +91,9 @@ class Folder:
         (result,) = NodeManagementService(space).add_nodes([item])
         result.StatusCode.check()
         added: ua.NodeId = result.AddedNodeId
-        space[added].attributes[AttributeIds.Value].value = first
+        node = space[added]
+        node.attributes[AttributeIds.Value].value = first
+        del node.attributes[AttributeIds.ArrayDimensions]  # which asyncua adds, as a null
         return added
 
 
