@@ -228,11 +228,18 @@ async def test_a_client_has_the_name_that_its_certificate_says(opcua: Served) ->
     assert caught.value.code == StatusCodes.BadCertificateUriInvalid
 
 
-async def test_a_removed_user_is_out_at_once(opcua: Served) -> None:
+@pytest.mark.parametrize("change", ["removed", "another password"])
+async def test_a_user_who_is_removed_or_has_another_password_is_out_at_once(
+    opcua: Served, change: str
+) -> None:
     opcua.users.add("bob", password=PASSWORD)
     async with opcua.guest(user="bob", password=PASSWORD) as bob:
+        opcua.loop.do(opcua.core.review)
         await bob.nodes.namespace_array.read_value()
-        opcua.users.remove("bob")
+        if change == "removed":
+            opcua.users.remove("bob")
+        else:
+            opcua.users.add("bob", password=f"{PASSWORD} and more")
         opcua.loop.do(opcua.core.review)
         with pytest.raises(UaStatusCodeError):
             await bob.nodes.namespace_array.read_value()

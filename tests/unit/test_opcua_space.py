@@ -249,6 +249,12 @@ def test_ordinary_nodes_are_watched_too(space: MachineSpace) -> None:
     assert len(told) == 1
 
 
+def test_the_version_of_the_folder_has_no_attribute_that_is_null(space: MachineSpace) -> None:
+    dimensions = space.read_attribute_value(space.folder.version_id, AttributeIds.ArrayDimensions)
+    assert dimensions.StatusCode is not None
+    assert dimensions.StatusCode.value == StatusCodes.BadAttributeIdInvalid
+
+
 def test_the_end_of_an_ordinary_node_is_told(space: MachineSpace) -> None:
     told: list[ua.DataValue] = []
     version = space.folder.version_id

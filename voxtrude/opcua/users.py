@@ -146,6 +146,15 @@ class Users:
             return False
         return known is not None and len(password) <= LONGEST_PASSWORD
 
+    def credential(self, name: str) -> str | None:
+        """Return the hash of a user's password: it is another one once that was changed.
+
+        Raises:
+            SetupError: The file cannot be read.
+        """
+        user = self._users().get(name)
+        return user.password if user is not None else None
+
     def of_certificate(self, certificate: x509.Certificate) -> str | None:
         """Return the user whose certificate it is.
 

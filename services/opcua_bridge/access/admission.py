@@ -7,7 +7,7 @@ even gets to write).
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -98,11 +98,15 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who uses a session: by which kind of token, and the user's name."""
+    """Who uses a session: by which kind of token, and the user's name.
+
+    ``credential`` is the password's hash: who has another one has to log in again.
+    """
 
     kind: ua.UserTokenType
     name: str = ""
     certificate: x509.Certificate | None = None
+    credential: str | None = field(default=None, repr=False)
 
 
 class Admission:
@@ -243,18 +247,19 @@ class Admission:
         return Person(ua.UserTokenType.Certificate, name, shown)
 
     def still_knows(self, person: Person) -> bool:
-        """Tell whether the person's user is still there."""
+        """Tell whether the person's user is still there, with the same password."""
         try:
             if person.certificate is not None:
                 return self._users.of_certificate(person.certificate) == person.name
             if person.kind == ua.UserTokenType.UserName:
-                return person.name in self._users
+                return self._users.credential(person.name) == person.credential
         except SetupError:
             return False
         return self.offer.anonymous
 
     async def _by_password(self, said: tokens.Password, address: str) -> Person:
         await asyncio.sleep(self._throttle.pause(said.name, address))
+        credential = self._users.credential(said.name)
         async with self._verifying:
             right = await asyncio.to_thread(self._users.verify, said.name, said.password)
         if not right:
@@ -262,7 +267,7 @@ class Admission:
                 _log.warning("a password is being guessed", user=said.name, address=address)
             raise ServiceError(StatusCodes.BadUserAccessDenied)
         self._throttle.succeeded(said.name, address)
-        return Person(ua.UserTokenType.UserName, said.name)
+        return Person(ua.UserTokenType.UserName, said.name, credential=credential)
 
 
 def _valid(certificate: x509.Certificate, now: datetime) -> bool:
