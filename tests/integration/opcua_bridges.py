@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -44,6 +44,8 @@ MACHINES = "urn:voxtrude:machines"
 MACHINERY = "http://opcfoundation.org/UA/Machinery/"
 TOOL = "Monitoring/Process/tool0/AnalogSignal"
 ITEM_STATE = "Monitoring/MachineTool/MachineryItemState/CurrentState"
+WHITE = "Monitoring/Stacklight/White/SignalOn"
+LEVEL = "ServiceLevel"
 
 Facts = Any
 """A field of a registration."""
@@ -83,7 +85,14 @@ class Floor:
 
     site: Site
     folder: Path
+    broker: Server
     ingest: Raw
+
+    @contextmanager
+    def revived(self) -> Iterator["Floor"]:
+        """Run the broker again after it was stopped, until the block ends."""
+        with self.site.run() as broker, _ingest(self.site) as ingest:
+            yield replace(self, broker=broker, ingest=ingest)
 
     def put(self, one: Registration, state: PrinterState) -> None:
         """Tell a printer's state, as it is kept for those that come."""
@@ -106,10 +115,6 @@ class Floor:
         """Tell how ingest is."""
         told = presence.document(INGEST, condition, datetime.now(UTC))
         assert self.ingest.publish(service_topic(INGEST), told, retain=True)
-
-    def environment(self, extra: dict[str, object] | None = None) -> dict[str, str]:
-        """Return what a bridge is told."""
-        return bridge_environment(self.site, self.folder / "opcua", extra)
 
     @contextmanager
     def bridge(self, extra: dict[str, object] | None = None) -> Iterator["Bridge"]:
@@ -146,13 +151,17 @@ def start(environment: dict[str, str], log: Path) -> "subprocess.Popen[bytes]":
         )
 
 
+def _ingest(place: Site) -> Raw:
+    return Raw(place.settings.port, place.service(INGEST))
+
+
 @contextmanager
 def running_floor(folder: Path) -> Iterator[Floor]:
     """Run a broker with a running ingest until the block ends."""
     place = site("native", folder / "data")
     place.render()
-    with place.run(), Raw(place.settings.port, place.service(INGEST)) as ingest:
-        made = Floor(place, folder, ingest)
+    with place.run() as broker, _ingest(place) as ingest:
+        made = Floor(place, folder, broker, ingest)
         made.is_(Condition.RUNNING)
         yield made
 
@@ -303,6 +312,15 @@ class Guest:
         await eventually(condition, seconds)
 
     @asynccontextmanager
+    async def panel(self, one: Registration) -> AsyncIterator["Panel"]:
+        """Watch what tells whether a machine is there, until the block ends."""
+        async with self.listening() as heard:
+            nodes = {path: self.node(one, path) for path in (ITEM_STATE, WHITE, TOOL)}
+            level = ua.NodeId(ua.Int32(ObjectIds.Server_ServiceLevel))
+            nodes[LEVEL] = self.client.get_node(level)
+            yield await Panel(heard, nodes).subscribe()
+
+    @asynccontextmanager
     async def listening(self) -> AsyncIterator["Heard"]:
         """Make a subscription until the block ends."""
         heard = Heard()
@@ -319,6 +337,39 @@ async def eventually(condition: Callable[[], Any], seconds: float = DEADLINE) ->
     while not await condition():
         if datetime.now(UTC).timestamp() > end:
             raise TimeoutError(f"still not so after {seconds} s")
+
+
+@dataclass
+class Panel:
+    """What a subscription shows of some nodes: their newest values."""
+
+    heard: "Heard"
+    nodes: dict[str, Node]
+
+    async def subscribe(self) -> "Panel":
+        for each in self.nodes.values():
+            await self.heard.subscription.subscribe_data_change(each)
+        return self
+
+    def shows(self) -> dict[str, Any]:
+        """Return the values; of one that is not good its status, and of states their name."""
+        return {name: _shown(self.heard.of(each.nodeid)[-1:]) for name, each in self.nodes.items()}
+
+    async def until(self, wanted: dict[str, Any], seconds: float = DEADLINE) -> None:
+        """Return once it shows what is wanted."""
+        try:
+            await self.heard.until(lambda: self.shows() == wanted, seconds)
+        except TimeoutError:
+            raise TimeoutError(f"it shows {self.shows()}, not {wanted}") from None
+
+
+def _shown(newest: Sequence[ua.DataValue]) -> Any:  # noqa: ANN401  (any value)
+    for value in newest:
+        if named(value) != "Good":
+            return named(value)
+        told = content(value)
+        return told.Text if isinstance(told, ua.LocalizedText) else told
+    return None
 
 
 @dataclass
