@@ -22,7 +22,7 @@ class Ports:
         self._bridge = bridge
         self._settings = settings
         self._listeners: dict[int, tuple[Scope, Listener]] = {}
-        self._refused: set[int] = set()
+        self._refused: set[tuple[int, Scope]] = set()
 
     async def open(self) -> None:
         """Listen where the settings say.
@@ -42,14 +42,19 @@ class Ports:
         if not self._settings.machine_ports:
             return
         fixed = self._settings.scopes()
-        wanted = {port: scope for port, scope in self._machine_ports() if port not in fixed}
-        for port, (scope, listener) in list(self._listeners.items()):
-            if port not in fixed and wanted.get(port) != scope:
-                await listener.stop()
-                del self._listeners[port]
-        self._refused &= wanted.keys()
-        for port, scope in wanted.items():
-            if port not in self._listeners:
+        asked = dict.fromkeys(self._machine_ports())
+        self._refused &= asked.keys()
+        # A port is the machine's that has it, for as long as that one asks for it.
+        wanted = {port: scope for port, (scope, _) in self._listeners.items() if port not in fixed}
+        for port, scope in list(wanted.items()):
+            if (port, scope) not in asked:
+                del wanted[port]
+                await self._listeners.pop(port)[1].stop()
+        for port, scope in asked:
+            holder = fixed.get(port) or wanted.setdefault(port, scope)
+            if holder != scope:
+                self._refuse(port, scope, f"port {port} serves {holder} already")
+            elif port not in self._listeners:
                 await self._try(port, scope)
 
     def _machine_ports(self) -> Iterator[tuple[int, Scope]]:
@@ -62,11 +67,16 @@ class Ports:
         try:
             await self._listen(port, scope)
         except SetupError as error:
-            if port not in self._refused:
-                log.warning("a machine's own port cannot be opened", reason=str(error))
-            self._refused.add(port)
+            self._refuse(port, scope, str(error))
         else:
-            self._refused.discard(port)
+            self._refused.discard((port, scope))
+
+    def _refuse(self, port: int, scope: Scope, reason: str) -> None:
+        if (port, scope) not in self._refused:
+            self._refused.add((port, scope))
+            log.warning(
+                "a machine's own port cannot be opened", machine=scope.machine, reason=reason
+            )
 
     async def close(self) -> None:
         """End every listener, and the sessions that came through them."""

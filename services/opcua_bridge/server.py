@@ -27,6 +27,7 @@ from services.opcua_bridge.settings import BridgeSettings
 from services.opcua_bridge.stack.core import Core
 from services.opcua_bridge.subscriptions.service import Subscriptions
 from voxtrude import __version__
+from voxtrude.errors import SetupError
 from voxtrude.opcua import access
 from voxtrude.opcua.settings import Opcua
 from voxtrude.opcua.trust import Trust
@@ -90,9 +91,12 @@ def _admission(opcua: Opcua, host: str) -> Admission:
         aes=opcua.aes,
         trust=opcua.trust,
     )
-    return Admission(
-        access.server(opcua, host, utc_now()), Users(opcua.users), Trust(opcua.pki), offer
-    )
+    users = Users(opcua.users)
+    try:
+        users.all()
+    except SetupError as error:
+        raise SetupError(f"VOXTRUDE_OPCUA_DATA: {error}") from None
+    return Admission(access.server(opcua, host, utc_now()), users, Trust(opcua.pki), offer)
 
 
 async def _furnished(core: Core, opcua: Opcua) -> Machines:

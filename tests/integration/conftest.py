@@ -12,10 +12,14 @@ import pytest
 import pytest_asyncio
 
 from tests.integration.brokers import KINDS, Kind, Printer, Raw, Site, printer, site
-from tests.integration.opcua_bridges import Bridge, Floor, Guest, running_floor
+from tests.integration.opcua_bridges import Bridge, Floor, Hall, machine, running_floor
 from tests.integration.opcua_cores import Served, serving, stock
+from tests.integration.opcua_guests import Guest
 from tests.integration.servers import Server, free_port, mongod
 from tests.integration.stacks import Stack
+from tests.opcua_printers import printer as printing
+from voxtrude.printer import Status
+from voxtrude.registration import Factory
 
 
 @dataclass
@@ -102,17 +106,25 @@ def asyncuas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
-    """A broker on which a test tells of printers as ingest does."""
+    """A broker on which a test tells of printers as ingest does; each test has its own."""
     with running_floor(tmp_path_factory.mktemp("floor")) as found:
         yield found
 
 
-@pytest.fixture(scope="module")
-def bridge(floor: Floor) -> Iterator[Bridge]:
-    """The OPC UA bridge's process at that broker; each test has printers of its own."""
-    with floor.bridge() as found:
+@pytest.fixture(scope="session")
+def hall(floor: Floor) -> Hall:
+    """The ports of the bridge's endpoints, and the machine that has one of them alone."""
+    lone = machine("alone", factory=Factory(mes_ids=(1, 2)))
+    floor.put(lone, printing(Status.IDLE))
+    return Hall(lone, free_port(), free_port(), free_port())
+
+
+@pytest.fixture(scope="session")
+def bridge(floor: Floor, hall: Hall) -> Iterator[Bridge]:
+    """The OPC UA bridge's process at that broker."""
+    with floor.bridge({"OPCUA_ENDPOINTS": hall.endpoints}) as found:
         yield found
 
 

@@ -8,18 +8,11 @@ from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 
-from tests.integration.opcua_bridges import (
-    TOOL,
-    Bridge,
-    Floor,
-    Guest,
-    Heard,
-    content,
-    machine,
-    node,
-)
+from tests.integration.opcua_bridges import Bridge, Floor, machine, node
 from tests.integration.opcua_clients import watching
+from tests.integration.opcua_guests import ITEM_STATE, LEVEL, TOOL, WHITE, Guest, Heard, content
 from tests.opcua_printers import job, printer
+from voxtrude.notices import Condition
 from voxtrude.printer import Status, Temperature
 from voxtrude.topics import state_topic
 
@@ -170,3 +163,16 @@ async def test_of_a_flood_of_one_printer_the_last_state_counts(
     # Each at most once, in their order, and most were passed over.
     assert values == [210.0, *sorted(values[1:-1]), -1.0]
     assert len(values) < FLOOD / 10
+
+
+async def test_a_stalled_ingest_leaves_states_and_doubts_values(floor: Floor, guest: Guest) -> None:
+    one = machine()
+    floor.put(one, printer(Status.IDLE))
+    await guest.sees(one)
+    there = {ITEM_STATE: "NotExecuting", WHITE: True}
+    async with guest.panel(one) as panel:
+        await panel.until({**there, TOOL: 210.0, LEVEL: 255})
+        floor.is_(Condition.STALLED)
+        await panel.until({**there, TOOL: "UncertainLastUsableValue", LEVEL: 199})
+        floor.is_(Condition.RUNNING)
+        await panel.until({**there, TOOL: 210.0, LEVEL: 255})

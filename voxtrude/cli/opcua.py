@@ -106,7 +106,7 @@ def list_users(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
 
 @user.command("remove")
 def remove_user(name: Name, data_dir: DataDir = None) -> None:
-    """Let somebody log in no more; a session that is open ends with its connection."""
+    """Let somebody log in no more; sessions that are open end within seconds."""
     Users(_settings(data_dir).users).remove(name)
     console.print(f"{name} may log in no more", markup=False)
 
