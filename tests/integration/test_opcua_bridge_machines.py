@@ -47,33 +47,34 @@ def states() -> Iterator[tuple[str, PrinterState]]:
 
 
 def recorded() -> Iterator[tuple[str, PrinterState]]:
-    """Return what the recordings lead to: each kind of state once, and how each one ends."""
+    """Return what the recordings lead to, each kind of state once."""
     seen = set[object]()
     for outcome in sorted(RECORDINGS.glob("*.outcome.json")):
         name = outcome.name.removesuffix(".outcome.json")
-        told = json.loads(outcome.read_text("utf-8"))["registration"]
-        one = machine(base_topic=told["base_topic"])
-        one = replace(one, timestamp_field=told.get("timestamp_field", "_timestamp"))
-        state = PrinterState(printer=one.id)
-        for line in (RECORDINGS / f"{name}.jsonl").read_text("utf-8").splitlines():
-            row = json.loads(line)
-            topic, payload, now = row["topic"], row["payload"].encode(), NOW.timestamp()
-            message = decode(one, topic, payload, now, retained=False)
-            if message is None:
-                continue
-            state = evolve(state, message)
-            kind = _kind(state)
-            if kind not in seen:
-                seen.add(kind)
+        for state in _played(name, json.loads(outcome.read_text("utf-8"))["registration"]):
+            if _kind(state) not in seen:
+                seen.add(_kind(state))
                 yield f"{name} {len(seen)}", state
-        # Only now a short interruption is told from a long one.
-        message = TimePassed(printer=one.id, received_at=NOW + timedelta(hours=1))
-        yield f"{name} end", evolve(state, message)
+
+
+def _played(name: str, told: dict[str, str]) -> Iterator[PrinterState]:
+    one = machine(base_topic=told["base_topic"])
+    one = replace(one, timestamp_field=told.get("timestamp_field", "_timestamp"))
+    state = PrinterState(printer=one.id)
+    for line in (RECORDINGS / f"{name}.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        topic, payload, now = row["topic"], row["payload"].encode(), NOW.timestamp()
+        message = decode(one, topic, payload, now, retained=False)
+        if message is not None:
+            state = evolve(state, message)
+            yield state
+    # Only now a short interruption is told from a long one.
+    yield evolve(state, TimePassed(printer=one.id, received_at=NOW + timedelta(hours=1)))
 
 
 def _kind(state: PrinterState) -> object:
     status = state.status and state.status.value.status
-    return status, state.job is None, state.fault is None
+    return status, len(state.temperatures), state.presence and state.presence.value
 
 
 async def test_machines_in_every_state_are_as_their_types_say(

@@ -46,7 +46,7 @@ async def test_a_machine_has_a_port_of_its_own_for_as_long_as_it_says_so(
 
 
 async def test_an_own_port_that_is_taken_is_one_warning_and_no_more(
-    floor: Floor, bridge: Bridge, hall: Hall, guest: Guest
+    floor: Floor, bridge: Bridge, guest: Guest
 ) -> None:
     port = free_port()
     one, other = at(port), machine()

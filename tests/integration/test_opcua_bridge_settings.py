@@ -18,11 +18,9 @@ EXPECTED = {
     "nodesets": "VOXTRUDE_OPCUA_NODESETS",
     "additive": "VOXTRUDE_OPCUA_ADDITIVE_NODESET",
     "users": "VOXTRUDE_OPCUA_DATA",
-    "data": "VOXTRUDE_OPCUA_DATA",
     "endpoints": "VOXTRUDE_OPCUA_ENDPOINTS",
     "password": "refused our user name or password",
     "port": "VOXTRUDE_OPCUA_PORT",
-    "endpoint's port": "VOXTRUDE_OPCUA_ENDPOINTS",
     "misspelt": "VOXTRUDE_OPCUA_PROT",
 }
 """What each line must name."""
@@ -53,11 +51,9 @@ def ended(floor: Floor, tmp_path_factory: pytest.TempPathFactory) -> dict[str, E
             "nodesets": {"OPCUA_NODESETS": folder / "nowhere"},
             "additive": {"OPCUA_ADDITIVE_NODESET": rubbish},
             "users": {"OPCUA_DATA": users},
-            "data": {"OPCUA_DATA": rubbish},
             "endpoints": {"OPCUA_ENDPOINTS": "4841=mes:one"},
             "password": {"MQTT_PASSWORD": WRONG},
             "port": {"OPCUA_PORT": port},
-            "endpoint's port": {"OPCUA_ENDPOINTS": f"{port}=mes:1"},
             "misspelt": {"OPCUA_PROT": free_port()},
         }
         assert wrong.keys() == EXPECTED.keys()
