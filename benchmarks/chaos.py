@@ -41,6 +41,7 @@ SETTLE = 1.0  # seconds at both ends of a run without a kill
 TIMES = frozenset(
     {"observed_at", "seen_at", "since", "opened_at", "started_at", "ended_at", "paused_at"}
     | {"paused_for", "ending_at", "unheard_since", "time_left", "clock", "alive_at"}
+    | {"operational"}
 )
 """What depends on when a message reached ingest."""
 
