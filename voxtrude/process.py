@@ -116,16 +116,20 @@ async def endure(session: Session) -> NoReturn:
     """
     patience = Patience()
     while True:
+        found: Exception | None = None
+        # What is raised within an except* block may come out wrapped into a group, and so
+        # may a cancellation that is waited through there.
         try:
             await session(lambda: patience.recover("link is back"))
         except* SetupError as group:
-            raise _first(group) from None
+            found = _first(group)
         except* LinkError as group:
-            lost = _first(group)
-            # Outside of the except* block a cancellation is not wrapped into a group.
+            found = found or _first(group)
         else:
             raise asyncio.CancelledError
-        await patience.lose("link lost", str(lost))
+        if isinstance(found, SetupError):
+            raise found from None
+        await patience.lose("link lost", str(found))
 
 
 def _first(group: BaseExceptionGroup[Any]) -> Exception:
