@@ -1,5 +1,6 @@
 """What waits in a monitored item until it is published (OPC 10000-4, 5.13.1.5)."""
 
+from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
 from asyncua import ua
@@ -12,7 +13,7 @@ _OVERFLOW = 0x480
 Entry = TypeVar("Entry")
 
 
-class Queue(Generic[Entry]):
+class Queue(ABC, Generic[Entry]):
     """Entries in the order in which they came; ``size`` is how many fit."""
 
     __slots__ = ("discard_oldest", "entries", "size")
@@ -61,9 +62,9 @@ class Queue(Generic[Entry]):
             del self.entries[:room]
         return taken
 
+    @abstractmethod
     def mark(self, index: int) -> None:
         """Let the entry at ``index`` say that others have been lost."""
-        raise NotImplementedError
 
 
 class ValueQueue(Queue[ua.DataValue]):

@@ -218,8 +218,8 @@ class Subscriptions(SubscriptionService):
 
     async def trigger_event(
         self,
-        event: Any,  # noqa: ANN401 - as asyncua's
-        subscription_id: int | None = None,
+        event: Any,  # noqa: ANN401, ARG002 - as asyncua's, refused whatever it is
+        subscription_id: int | None = None,  # noqa: ARG002
     ) -> None:
         """Refuse asyncua's own events: ours come by ``report``."""
-        raise NotImplementedError
+        raise TypeError("asyncua's events are none of ours: see report")
