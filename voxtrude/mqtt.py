@@ -250,6 +250,13 @@ class Connection:
         try:
             async with asyncio.timeout(TIMEOUT):
                 self.session_present = await self._opened
+        except SetupError as error:
+            if properties is None:  # a printer: it has no such settings
+                raise
+            raise SetupError(
+                f"{error}; check VOXTRUDE_MQTT_USERNAME and VOXTRUDE_MQTT_PASSWORD, "
+                "or render the broker's files again"
+            ) from None
         except TimeoutError:
             raise LinkError(f"the broker at {host}:{port} does not answer") from None
 

@@ -136,7 +136,7 @@ def ended(stack: Stack, changes: dict[str, str]) -> tuple[int, str]:
 async def test_wrong_settings_end_in_one_line_that_names_them(stack: Stack) -> None:
     await stack.prepare()
     for name, value, words in (
-        ("VOXTRUDE_MQTT_PASSWORD", "wrong", "refused our user name or password"),
+        ("VOXTRUDE_MQTT_PASSWORD", "wrong", "Not authorized; check VOXTRUDE_MQTT_USERNAME"),
         ("VOXTRUDE_MQTT_PORT", "lots", "VOXTRUDE_MQTT_PORT"),
         ("VOXTRUDE_MQTT_HOTS", "x", "did you mean VOXTRUDE_MQTT_HOST?"),
         ("VOXTRUDE_MONGO_URL", "mysql://x", "VOXTRUDE_MONGO_URL"),

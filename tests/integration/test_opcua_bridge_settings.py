@@ -19,7 +19,7 @@ EXPECTED = {
     "additive": "VOXTRUDE_OPCUA_ADDITIVE_NODESET",
     "users": "VOXTRUDE_OPCUA_DATA",
     "endpoints": "VOXTRUDE_OPCUA_ENDPOINTS",
-    "password": "refused our user name or password",
+    "password": "VOXTRUDE_MQTT_PASSWORD",
     "port": "VOXTRUDE_OPCUA_PORT",
     "misspelt": "VOXTRUDE_OPCUA_PROT",
 }
