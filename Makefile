@@ -5,9 +5,10 @@ BIN := .venv/bin
 UP ?= --simulate 4
 TESTS ?=
 CODE := voxtrude services broker tests benchmarks
-SERVICES := ingest broker opcua_bridge cli
+SERVICES := ingest broker opcua_bridge skill cli
 
-.PHONY: help setup demo test lint format lock lean bench-ingest bench-opcua chaos
+.PHONY: help setup setup-tests demo test lint format lock lean bench-ingest bench-opcua bench-portal \
+	chaos
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,10 +16,13 @@ help: ## show this
 setup: ## install everything into .venv (and Mosquitto, where root may); quick when done
 	@sh deploy/native/setup.sh
 
+setup-tests: setup ## what only tests need, too: Chromium (where root may)
+	@sh deploy/native/chromium.sh
+
 demo: setup ## start the native stack with four simulated printers; Ctrl-C ends it
 	@$(BIN)/voxtrude up $(UP)
 
-test: setup lint ## everything that CI runs: linters, types, import rules, all tests
+test: setup-tests lint ## everything that CI runs: linters, types, import rules, all tests
 	$(BIN)/pytest $(TESTS)
 
 lint: setup ## linters, types, import rules
@@ -33,7 +37,7 @@ format: setup ## format the code and fix what can be fixed
 
 lock: setup ## compile requirements/*.txt from pyproject.toml
 	@for service in $(SERVICES); do sh deploy/native/lock.sh $$service.txt --extra $$service; done
-	@sh deploy/native/lock.sh dev.txt --extra ingest --extra broker --extra opcua_bridge --extra cli --extra native \
+	@sh deploy/native/lock.sh dev.txt --extra ingest --extra broker --extra opcua_bridge --extra skill --extra cli --extra native \
 		--group dev
 
 lean: setup ## import each service with nothing but its own requirements
@@ -44,6 +48,9 @@ bench-ingest: setup ## messages a second durable in MongoDB, beside baselines
 
 bench-opcua: setup ## processor time, latency and memory of the OPC UA server, beside two others
 	$(BIN)/python -m benchmarks.opcua
+
+bench-portal: setup-tests ## processor time, latency and memory of the live page, beside plainer ways
+	$(BIN)/python -m benchmarks.portal
 
 chaos: setup ## kill ingest, mongod and the broker under load, and count what is lost
 	$(BIN)/python -m benchmarks.chaos

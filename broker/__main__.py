@@ -1,6 +1,7 @@
 """``python -m broker render`` writes the broker's files, ``keep`` keeps its accounts right."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -11,19 +12,23 @@ import structlog
 from pydantic import SecretStr
 
 from broker import rendering, secrets
-from broker.control import Control
+from broker.journal import TOPICS, Journal
 from broker.keeper import Keeper
 from broker.settings import BrokerSettings
 from broker.supervision import Supervisor
 from voxtrude import logs, mqtt, process
+from voxtrude.control import Control
 from voxtrude.dynsec import KEEPER
 from voxtrude.errors import LinkError, SetupError
 from voxtrude.mongo.client import connect
+from voxtrude.mongo.logins import Logins
 from voxtrude.mongo.printers import Printers
 from voxtrude.registration import Registration
 from voxtrude.settings import Mqtt, load
 
 log = structlog.get_logger()
+
+WRITE = 1.0  # seconds between two writes of what the broker said of logins
 
 
 class Registered:
@@ -66,18 +71,43 @@ class Keeping:
         """Reconcile at the start and then again and again, until the link breaks."""
         batch = rendering.mosquitto(self._settings.broker).batch
         login = self._login()
+        journal = Journal()
         async with AsyncExitStack() as stack:
             try:
                 connection = await stack.enter_async_context(mqtt.connect(login, KEEPER))
-                control = Control(connection, batch=batch)
+                control = Control(connection, batch=batch, heard=journal.hear)
                 await control.open()
+                await connection.subscribe(*TOPICS)
             except SetupError as error:
                 await self._refused(error)
             self._restarted_in_vain = False
             linked()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._write(journal), name="journal")
+                while True:
+                    await self._keeper.reconcile(control)
+                    await control.rest(self._settings.broker.interval)
+
+    async def _write(self, journal: Journal) -> NoReturn:
+        """Write down what the broker said of logins, however long the database is away.
+
+        The accounts are kept whether or not this can be done.
+        """
+        patience = process.Patience()
+        async with connect(self._settings.mongo, patient=True) as database:
+            logins = Logins(database)
             while True:
-                await self._keeper.reconcile(control)
-                await control.rest(self._settings.broker.interval)
+                await asyncio.sleep(WRITE)
+                tidings = journal.take()
+                if not tidings:
+                    continue
+                try:
+                    await logins.save(tidings)
+                except (LinkError, SetupError) as error:
+                    journal.give_back(tidings)
+                    await patience.lose("cannot note logins", str(error))
+                else:
+                    patience.recover("logins are noted again")
 
     async def _refused(self, error: SetupError) -> NoReturn:
         """Do what can be done when the broker refuses us: it may have lost its accounts."""

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import structlog
 
-from broker.control import Control
 from voxtrude import dynsec
+from voxtrude.control import Control
 from voxtrude.dynsec import SERVICES
 from voxtrude.registration import Registration
 

@@ -1,8 +1,9 @@
 """Who may do what at the broker, in the words of Mosquitto's dynamic-security plugin.
 
-Everything is denied but what stands here. A printer may publish under its own topics and
-nothing else: no printer may subscribe, and nobody but a printer may publish where a
-printer does, so no message can ever reach a printer.
+Everything is denied but what stands here. A printer may publish under its own topics (and
+on one more that only it can mean, see ``publishable``) and nothing else: no printer may
+subscribe, and nobody but a printer may publish where a printer does, so no message can ever
+reach a printer.
 
 Source: the plugin's README and its configuration file, Mosquitto 2.0 and 2.1. The shared
 role ``%u`` of 2.1 is not used: a base topic is a property of its registration, and one
@@ -15,8 +16,15 @@ from typing import TypeAlias
 
 from voxtrude.credentials import Credential
 from voxtrude.printer import PrinterId
-from voxtrude.registration import Registration, Standing
-from voxtrude.topics import BROKER_UPTIME, EVERYTHING, OPCUA_BRIDGE, service_topic
+from voxtrude.registration import Registration, Standing, standard_base
+from voxtrude.topics import (
+    BROKER_UPTIME,
+    EVERYTHING,
+    OPCUA_BRIDGE,
+    REPORTS,
+    service_topic,
+)
+from voxtrude.topics import SKILL as SKILL_SERVICE
 
 CONTROL = "$CONTROL/dynamic-security/v1"
 CONTROL_ANSWERS = f"{CONTROL}/response"
@@ -41,6 +49,8 @@ INGEST = "ingest"
 KEEPER = "keeper"
 REGISTRAR = "registrar"
 BRIDGE = "bridge"
+SKILL = "skill"
+PORTAL = "portal"
 OBSERVER = "observer"
 
 _CONTROL_TREE = "$CONTROL/dynamic-security/#"
@@ -50,10 +60,13 @@ SERVICES: Mapping[str, Grant] = {
     # "#" holds no topic of the broker's own: since when it runs has to be said.
     INGEST: Grant(publish=(EVERYTHING,), receive=("#", BROKER_UPTIME)),
     KEEPER: Grant(publish=(_CONTROL_TREE,), receive=(_CONTROL_TREE, _SYSTEM)),
-    # Whoever adds printers. One account has one session at a time, so the keeper and the
-    # registrar would cut each other off if they shared one.
+    # Who adds printers: the command line, and the portal. One account has one session at a
+    # time, so they would cut each other and the keeper off if they shared one.
     REGISTRAR: Grant(publish=(_CONTROL_TREE,), receive=(_CONTROL_TREE,)),
     BRIDGE: Grant(publish=(service_topic(OPCUA_BRIDGE),), receive=(EVERYTHING,)),
+    # What a report by HTTP says is folded as if the printer had said it; it reaches ingest only.
+    SKILL: Grant(publish=(service_topic(SKILL_SERVICE), REPORTS), receive=(EVERYTHING,)),
+    PORTAL: Grant(publish=(_CONTROL_TREE,), receive=(_CONTROL_TREE,)),
     OBSERVER: Grant(receive=(EVERYTHING, _SYSTEM)),
 }
 
@@ -128,7 +141,7 @@ def contested(registrations: Iterable[Registration]) -> frozenset[PrinterId]:
     inner: dict[tuple[str, ...], PrinterId] = {}
     refused: set[PrinterId] = set()
     for one in sorted(registrations, key=lambda each: (each.created_at, each.id)):
-        stems = [_stem(name) for name in one.topics]
+        stems = [_stem(name) for name in publishable(one)]
         if any(
             not stem
             or stem[0] in {"", "voxtrude"}
@@ -145,6 +158,20 @@ def contested(registrations: Iterable[Registration]) -> frozenset[PrinterId]:
             owners[stem] = one.id
             inner.update(dict.fromkeys(_above(stem), one.id))
     return frozenset(refused)
+
+
+def publishable(registration: Registration) -> tuple[str, ...]:
+    """Return where a printer may publish: under its base, and where one slip would take it.
+
+    OctoPrint-MQTT glues base and template together. Who leaves the base's last slash out
+    would never be heard, and MQTT 3.1.1 tells nobody of a denied message. So a printer with
+    the standard base may also say ``octoPrint/prn-…mqtt``, its last will without the slash:
+    nobody else has that topic, and the page can name the mistake.
+    """
+    base, last_will = registration.base_topic, registration.templates.last_will
+    if base != standard_base(registration.id) or any(wild in last_will for wild in "{+#"):
+        return registration.topics
+    return (*registration.topics, base.removesuffix("/") + last_will)
 
 
 def _stem(name: str) -> tuple[str, ...]:
@@ -236,7 +263,7 @@ def _roles(name: str) -> list[Json]:
 
 
 def _printer_acls(registration: Registration) -> list[Json]:
-    return _acls(Grant(publish=registration.topics))
+    return _acls(Grant(publish=publishable(registration)))
 
 
 def _acls(grant: Grant) -> list[Json]:

@@ -15,8 +15,16 @@ from voxtrude.settings import Log
 def configure(settings: Log, service: str) -> None:
     """Set up structlog once, from a composition root and nowhere else."""
     text = settings.format == "text" or (settings.format == "auto" and sys.stderr.isatty())
-    renderer = (
-        structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer(default=str)
+    # A traceback names places, and not what was in the variables there: a password, a payload.
+    renderers: tuple[structlog.typing.Processor, ...] = (
+        (structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),)
+        if text
+        else (
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
+            structlog.processors.JSONRenderer(default=str),
+        )
     )
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(
@@ -26,8 +34,7 @@ def configure(settings: Log, service: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
-            renderer,
+            *renderers,
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

@@ -17,18 +17,30 @@ class Said:
     """What every message carries.
 
     ``received_at`` is our clock, ``host_time`` the host's stamp in whole seconds (None
-    where the message had none), ``retained`` tells that the broker had kept it.
+    where the message had none), ``retained`` tells that the broker had kept it. What is not
+    ``linked`` came another way than the host's link to the broker, and tells nothing of it.
     """
 
     printer: PrinterId
     received_at: datetime
     host_time: int | None = None
     retained: bool = False
+    linked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard(Said):
     """The printer's host said something that we do not follow; it lives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotTaken(Said):
+    """The host told all at once how its printer is; ``result`` as it stands in the snapshot.
+
+    The messages that follow from it come right behind; see services.ingest.snapshots.
+    """
+
+    result: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +191,7 @@ class TimePassed(Said):
 
 Message: TypeAlias = (
     Heard
+    | SnapshotTaken
     | LinkChanged
     | LinkDoubted
     | OctoPrintStopped

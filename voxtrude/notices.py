@@ -39,6 +39,28 @@ class EventDocument(Document):
         )
 
 
+class ReportDocument(Document):
+    """What a printer's plugin reported by HTTP, in one moment; what is null was not told.
+
+    It reaches ingest on a topic of our own. Temperatures are degrees Celsius, durations
+    seconds, progress percent, heights mm; ``state`` is OctoPrint's own text, ``last_result``
+    empty, ``Success``, or why the last print failed.
+    """
+
+    version: int = VERSION
+    printer: str
+    reported_at: datetime
+    tool0: float | None = None
+    bed: float | None = None
+    state: str | None = None
+    progress: float | None = None
+    time_left: float | None = None
+    height: float | None = None
+    file: str | None = None
+    last_duration: float | None = None
+    last_result: str | None = None
+
+
 class Condition(StrEnum):
     """How one of our own services is."""
 

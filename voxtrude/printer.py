@@ -53,7 +53,10 @@ class Link(StrEnum):
 
 
 class Presence(StrEnum):
-    """``Link`` after the flapping of a settings change has been waited out."""
+    """``Link`` after the flapping of a settings change has been waited out.
+
+    A host without a link is there for as long as snapshots of its printer come.
+    """
 
     ONLINE = "online"
     OFFLINE = "offline"
@@ -228,6 +231,17 @@ class Clock:
         return self.least if before is None else min(self.least, before)
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The last one that was taken of a printer, another way than by its link.
+
+    ``result`` is what it said of the last print: to tell what is new in the next one.
+    """
+
+    at: datetime
+    result: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
     """What has added up since the first live message.
@@ -248,24 +262,44 @@ class PrinterState:
     """The latest fact of each kind that a printer has told us; None is "never heard"."""
 
     printer: PrinterId
-    seen_at: datetime | None = None  # the last live message; a retained one does not count
+    """Which printer it is."""
+    seen_at: datetime | None = None
+    """When its last live message came; one that the broker had kept does not count."""
     clock: Clock | None = None
+    """How far our clock is ahead of its host's."""
     link: Fact[Link] | None = None
+    """Whether OctoPrint's MQTT plugin is connected to the broker."""
     presence: Fact[Presence] | None = None
+    """The same, after short interruptions have been waited out."""
     octoprint: Fact[Host] | None = None
+    """Whether OctoPrint runs."""
     status: Fact[PrinterStatus] | None = None
+    """What the printer does, with OctoPrint's own words for it."""
     fault: Fact[Fault] | None = None
+    """What is wrong with it, in OctoPrint's words."""
     attention: Fact[str] | None = None
+    """What it waits for somebody to do."""
     firmware: Fact[str] | None = None
+    """The name of its firmware."""
     selected: Fact[PrintFile] | None = None
+    """Which file is selected."""
     analysis: Fact[Analysis] | None = None
+    """OctoPrint's estimate of how long that file takes."""
     height: Fact[float] | None = None
-    height_before: Fact[float] | None = None  # where the last move of Z came from
+    """The height of the Z axis, in mm."""
+    height_before: Fact[float] | None = None
+    """Where the last move of the Z axis came from."""
     temperatures: Mapping[str, Temperature] = field(default_factory=dict)
+    """Each heater's temperature and target: tools, bed, chamber."""
     metadata: tuple[tuple[str, str], ...] = ()
+    """What OctoPrint's analysis says of the file."""
     job: Job | None = None
+    """The print that runs: its file, progress, and time left."""
     last_job: PastJob | None = None
+    """The print that ended last, with its file, duration and result."""
     totals: Totals = Totals()
-    told: tuple[
-        str, ...
-    ] = ()  # the newest beginnings and ends, to know them again when redelivered
+    """What has added up: prints, and hours of printing."""
+    snapshot: Snapshot | None = None
+    """When its plugin last reported by HTTP, and the last print's result as it said it."""
+    told: tuple[str, ...] = ()
+    """The newest beginnings and ends of prints, to know them when they are told again."""

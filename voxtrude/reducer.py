@@ -15,6 +15,8 @@ Rule 6: a job that lost its printer, or whose end was not told, waits ``GRACE`` 
         message, so it does not matter how often TimePassed is told.
 Rule 7: what the host says tells only of the level it belongs to: a lost link does not
         make a printer idle, and a printer that is off does not make OctoPrint silent.
+Rule 8: a snapshot that came another way tells nothing of the link. It shows that the host is
+        there, for ``SILENCE``; a link shows it for as long as it stands.
 """
 
 from collections.abc import Set as AbstractSet
@@ -44,6 +46,7 @@ from voxtrude.messages import (
     OctoPrintStopped,
     ProgressReported,
     Said,
+    SnapshotTaken,
     StatusReported,
     TemperatureReported,
     TimePassed,
@@ -62,6 +65,7 @@ from voxtrude.printer import (
     Presence,
     PrinterState,
     PrinterStatus,
+    Snapshot,
     Status,
 )
 
@@ -73,6 +77,9 @@ WAITING = timedelta(seconds=30)
 
 BUSY = WORKING - {Status.CANCELLING, Status.FINISHING}
 """The states in which progress is a job's; after them it may be of the one that ended (Q2)."""
+
+SILENCE = timedelta(minutes=15)
+"""For so long a snapshot tells that the host is there: plugins report every 300 s at least."""
 
 T = TypeVar("T")
 
@@ -104,29 +111,52 @@ def _evolved(state: PrinterState, message: Message) -> PrinterState:
 
 def waits(state: PrinterState) -> bool:
     """Tell whether time alone may change this state."""
-    return bool(state.job and state.job.ending_at) or _link_is_lost(state)
+    return wakes_at(state) is not None
 
 
-def _link_is_lost(state: PrinterState) -> bool:
-    link, presence = state.link, state.presence
-    return bool(link and link.value is Link.DISCONNECTED) and (
-        presence is None or presence.value is Presence.ONLINE
-    )
+def wakes_at(state: PrinterState) -> datetime | None:
+    """Return when time alone may change this state, or None where it cannot."""
+    job = state.job
+    ends_at = job.ending_at + GRACE if job and job.ending_at else None
+    moments = [moment for moment in (ends_at, _gone_at(state)) if moment]
+    return min(moments) if moments else None
+
+
+def _gone_at(state: PrinterState) -> datetime | None:
+    """Return from when on the host is away if nothing is heard; None where that is settled."""
+    link, presence, snapshot = state.link, state.presence, state.snapshot
+    if presence and presence.value is Presence.OFFLINE:
+        return None
+    if link and link.value is Link.CONNECTED:
+        return None
+    lost_at = link.observed_at + GRACE if link else None
+    told_until = snapshot.at + SILENCE if snapshot else None
+    return max((moment for moment in (lost_at, told_until) if moment), default=None)
 
 
 def _settled(state: PrinterState, now: datetime) -> PrinterState:
     """Settle what only silence can tell."""
-    link, job = state.link, state.job
-    if link and _link_is_lost(state) and now - link.observed_at >= GRACE:
-        state = replace(
-            state,
-            presence=Fact(Presence.OFFLINE, link.observed_at, Origin.INFERRED),
-            # While a link is lost for a moment the host queues its readings (Q6).
-            temperatures=readings.not_current(state.temperatures),
-        )
+    job, gone_at = state.job, _gone_at(state)
+    if gone_at and now >= gone_at:
+        state = _gone(state)
+        job = state.job
     if job and job.ending_at and now - job.ending_at >= GRACE:
         state = jobs.closed(state, Outcome.INTERRUPTED, job.ending_at, Origin.INFERRED)
     return state
+
+
+def _gone(state: PrinterState) -> PrinterState:
+    """Note that the host is away, since its link was lost or its last snapshot was taken."""
+    link, snapshot = state.link, state.snapshot
+    since = max(one for one in (link and link.observed_at, snapshot and snapshot.at) if one)
+    if snapshot and snapshot.at == since:
+        state = _doubted(jobs.unheard(state, since))  # as where a link is lost
+    return replace(
+        state,
+        presence=Fact(Presence.OFFLINE, since, Origin.INFERRED),
+        # While a link is lost for a moment the host queues its readings (Q6).
+        temperatures=readings.not_current(state.temperatures),
+    )
 
 
 # What every live message says ----------------------------------------------------------
@@ -145,7 +175,7 @@ def _heard(state: PrinterState, message: Said, at: datetime, clock: Clock | None
     seen_at = at if state.seen_at is None else max(at, state.seen_at)
     link, presence, octoprint = state.link, state.presence, state.octoprint
     lost = link is None or link.value is not Link.CONNECTED or link.origin is Origin.RETAINED
-    if lost and not isinstance(message, LinkChanged):
+    if lost and message.linked and not isinstance(message, LinkChanged):
         link = Fact(Link.CONNECTED, at, Origin.INFERRED)
     if presence is None or presence.value is not Presence.ONLINE:
         presence = Fact(Presence.ONLINE, at, Origin.LIVE)
@@ -180,6 +210,9 @@ def _tell(state: PrinterState, message: Message, at: datetime) -> PrinterState: 
     match message:
         case Heard():
             return state
+        case SnapshotTaken(result=result):
+            known_at = state.snapshot.at if state.snapshot else at
+            return replace(state, snapshot=Snapshot(max(at, known_at), result))
         case TemperatureReported():
             return _temperature_reported(state, message, at)
         case HeightReported(mm=mm):
@@ -338,7 +371,8 @@ def _status_reported(state: PrinterState, status: Fact[PrinterStatus]) -> Printe
     )
     if known in {Status.OFFLINE, Status.ERROR, Status.CONNECTING, Status.IDLE}:
         return jobs.ending(state, at)
-    if known is Status.STARTING:  # the next job; so an open one is over
+    # The next job, so an open one is over; told again, it is still the same one.
+    if known is Status.STARTING and before is not Status.STARTING:
         return jobs.ending(state, jobs.lost_at(state, at))
     if known in WORKING:
         state = jobs.going_on(state)

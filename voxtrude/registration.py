@@ -10,10 +10,14 @@ import secrets
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NewType
 
 from voxtrude.credentials import Credential
 from voxtrude.errors import SetupError
 from voxtrude.printer import PrinterId
+
+AccountId = NewType("AccountId", str)
+"""Whose printer it is; see ``voxtrude.accounts``."""
 
 STANDARD_ROOT = "octoPrint"
 PRINTER_ID = re.compile(r"prn-[0-9a-f]{16}")
@@ -72,20 +76,36 @@ class Factory:
 class Registration:
     """One printer's registration.
 
-    It is forgotten when ``alive_at`` is too long ago; None keeps it for ever.
+    It is forgotten when ``alive_at`` is too long ago; None keeps it for ever. Without an
+    ``owner`` it belongs to the installation: its administrators see it.
     """
 
     id: PrinterId
+    """A random number that stands for the printer; its user name at the broker, too."""
     name: str
+    """What its owner calls it."""
     base_topic: str
+    """The MQTT topic under which it publishes."""
     created_at: datetime
+    """When it was added."""
     alive_at: datetime | None
+    """When it was last heard of."""
+    owner: AccountId | None = None
+    """Whose it is."""
+    warned_at: datetime | None = None
+    """When its owner was told that it is silent."""
     templates: Templates = field(default_factory=Templates)
+    """How the plugin's topics are made, where that was changed."""
     timestamp_field: str = "_timestamp"
+    """How the plugin names the time in its messages."""
     identification: Identification = field(default_factory=Identification)
+    """What stands on the machine's plate, where its owner told it."""
     factory: Factory = field(default_factory=Factory)
+    """Where it stands on a factory floor, where that was told."""
     standing: Standing = Standing.PENDING
+    """Whether the broker lets it in."""
     credential: Credential | None = None
+    """A salted hash of its key; the key itself is shown once and not kept."""
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -194,6 +214,6 @@ def checked_base(base: str) -> str:
     if base == f"{STANDARD_ROOT}/":
         raise SetupError(
             "octoPrint/ is the plugin's default: printers that share it mix up; "
-            "leave --base-topic out to get one of its own"
+            "without a base topic it gets one of its own"
         )
     return base

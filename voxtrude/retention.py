@@ -13,3 +13,7 @@ class Retention:
     jobs: timedelta = timedelta(days=90)
     quarantine: timedelta = timedelta(days=7)
     unknown: timedelta = timedelta(days=1)
+    readings: timedelta = timedelta(days=1)
+    """The temperatures and the progress that charts are drawn from."""
+    tokens: timedelta = timedelta(days=400)
+    """API tokens that nobody uses."""

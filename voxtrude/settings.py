@@ -63,10 +63,12 @@ class Keep(Group):
     jobs: Lasting = Retention().jobs
     quarantine: Lasting = Retention().quarantine
     unknown: Lasting = Retention().unknown
+    readings: Lasting = Retention().readings
+    tokens: Lasting = Retention().tokens
 
     def retention(self) -> Retention:
         """Return the same for the store."""
-        return Retention(self.printers, self.jobs, self.quarantine, self.unknown)
+        return Retention(**dict(self))
 
 
 class Announce(Group):
@@ -79,6 +81,11 @@ class Public(Group):
     """VOXTRUDE_PUBLIC_*: how printers and people reach this installation."""
 
     host: str = Field("localhost", min_length=1, description="a host name or an IP address")
+    url: str | None = Field(
+        None,
+        pattern=r"^https?://[0-9A-Za-z.:\[\]-]+$",
+        description="of the portal as people and Alexa reach it; default: http, host and port",
+    )
 
 
 class Log(Group):

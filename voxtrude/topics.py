@@ -10,12 +10,16 @@ EVERYTHING = f"{ROOT}/#"
 STATES = f"{ROOT}/printers/+/state"
 EVENTS = f"{ROOT}/printers/+/events"
 SERVICES = f"{ROOT}/services/+"
+REPORTS = f"{ROOT}/reports/+"
 
 INGEST = "ingest"
 """The service whose presence tells whether the pipeline works."""
 
 OPCUA_BRIDGE = "opcua_bridge"
 """The service that serves the printers to OPC UA clients."""
+
+SKILL = "skill"
+"""The service that people see: portal, API and Alexa."""
 
 BROKER_UPTIME = "$SYS/broker/uptime"
 """Mosquitto's own: for how many seconds it has run."""
@@ -36,6 +40,11 @@ def service_topic(service: str) -> str:
     return f"{ROOT}/services/{service}"
 
 
+def report_topic(printer: PrinterId) -> str:
+    """Return the topic on which a printer's report by HTTP reaches ingest, not retained."""
+    return f"{ROOT}/reports/{printer}"
+
+
 def printer_of(topic: str) -> PrinterId:
-    """Return the printer of a state or events topic."""
+    """Return the printer of a state, events or report topic."""
     return PrinterId(topic.split("/")[3])

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from voxtrude.jobs import finished
-from voxtrude.printer import AWAY, Link, Outcome, PastJob, PrinterState, Totals
+from voxtrude.printer import AWAY, Link, Outcome, PastJob, Presence, PrinterState, Totals
 
 
 def heard(state: PrinterState, seen_at: datetime) -> Totals:
@@ -35,12 +35,13 @@ def counted(before: PrinterState, after: PrinterState) -> PrinterState:
 
 
 def _is_operational(state: PrinterState) -> bool:
-    status, link = state.status, state.link
+    status, link, presence = state.status, state.link, state.presence
+    linked = link is not None and link.value is Link.CONNECTED
+    online = presence is not None and presence.value is Presence.ONLINE
     return (
         status is not None
         and status.value.status not in AWAY
-        and link is not None
-        and link.value is Link.CONNECTED
+        and (linked or (online and state.snapshot is not None))
     )
 
 

@@ -12,6 +12,7 @@ from services.ingest.inbox import Inbox
 from services.ingest.pipeline import Pipeline
 from services.ingest.registrar import follow
 from services.ingest.registry import Registry
+from services.ingest.sampling import Sampler
 from services.ingest.settings import IngestSettings
 from services.ingest.store import Store
 from services.ingest.upkeep import Upkeep
@@ -20,6 +21,7 @@ from voxtrude.errors import SetupError
 from voxtrude.mongo import client, schema
 from voxtrude.mongo.meta import Announced
 from voxtrude.mongo.printers import Printers
+from voxtrude.mongo.readings import Readings
 from voxtrude.mongo.states import States
 from voxtrude.notices import Condition
 from voxtrude.presence import Presence, will
@@ -71,12 +73,14 @@ async def run(settings: IngestSettings, ready: Callable[[], None]) -> None:
                 unheard = registry.ids() - known.keys()
                 announcer.tell({one: PrinterState(printer=one) for one in unheard}, [])
                 announcer.tell(known, [])
-                pipeline = Pipeline(connection, fleet, store, announcer, presence)
+                sampler = Sampler(fleet.states, Readings(database))
+                pipeline = Pipeline(connection, fleet, store, announcer, sampler, presence)
                 try:
                     async with asyncio.TaskGroup() as tasks:
                         # What the broker repeats comes before its answers: it must be taken.
                         tasks.create_task(pipeline.run(), name="pipeline")
                         tasks.create_task(announcer.run(), name="announcer")
+                        tasks.create_task(sampler.run(), name="sampler")
                         await connection.subscribe(*sorted(registry.filters()))
                         with contextlib.suppress(SetupError):  # a strange broker may refuse
                             await connection.subscribe(BROKER_UPTIME)
@@ -88,7 +92,7 @@ async def run(settings: IngestSettings, ready: Callable[[], None]) -> None:
                             session_present=connection.session_present,
                         )
                         tasks.create_task(
-                            follow(changed, printers, connection, fleet, store, announcer),
+                            follow(changed, printers, connection, fleet, store, announcer, sampler),
                             name="registrar",
                         )
                         tasks.create_task(

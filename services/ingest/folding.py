@@ -1,22 +1,25 @@
 """The fold: deliveries → messages → states, and what has to be written. No I/O."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Protocol
 
+from services.ingest import reports
 from services.ingest.inbox import Inbox, mark
 from services.ingest.octoprint import decode
-from services.ingest.registry import Registry, stranger_base
+from services.ingest.registry import Registry, is_report, stranger_base
 from services.ingest.shelf import Shelf
+from services.ingest.snapshots import conclude
 from voxtrude.errors import PayloadError
 from voxtrude.events import Event, happenings
 from voxtrude.jobs import finished
 from voxtrude.messages import LinkDoubted, Message, TimePassed
 from voxtrude.mongo.quarantine import Specimen
 from voxtrude.printer import Job, JobId, PastJob, PrinterId, PrinterState
-from voxtrude.reducer import evolve, waits
+from voxtrude.reducer import evolve, wakes_at
+from voxtrude.registration import Registration
 
 PART = 100
 """So many printers are told the same at once: all of a large fleet take too much memory."""
@@ -76,21 +79,20 @@ class Fleet:
         self.registry = registry
         self.inbox = inbox
         self.states = Shelf()
-        self.waiting: set[PrinterId] = set()
+        self.waiting: dict[PrinterId, datetime] = {}
         self._number = 0
 
     def restore(self, state: PrinterState, applied: bytes) -> None:
         """Take a stored state."""
         self.states[state.printer] = state
         self.inbox.restore(state.printer, applied)
-        if waits(state):
-            self.waiting.add(state.printer)
+        self._await(state)
 
     def forget(self, printers: Iterable[PrinterId]) -> None:
         """Drop printers that are gone."""
         for printer in printers:
             self.states.drop(printer)
-            self.waiting.discard(printer)
+            self.waiting.pop(printer, None)
             self.inbox.forget([printer])
 
     def fold(self, batch: Iterable[Delivery]) -> Changes:
@@ -111,24 +113,45 @@ class Fleet:
                 # Also where nothing follows from it: after the next message it might.
                 self.inbox.add(changes.number, registration.id, one)
             try:
-                message = decode(
-                    registration,
-                    delivery.topic,
-                    delivery.payload,
-                    delivery.received_at,
-                    retained=delivery.retained,
-                )
+                messages = self._messages(changes, registration, delivery)
             except PayloadError as error:
                 changes.specimens.append(_specimen(registration.id, delivery, error))
                 continue
-            if message is not None:
+            for message in messages:
                 self._apply(changes, message)
         self.states.take(changes.states)
         return changes
 
+    def _messages(
+        self, changes: Changes, registration: Registration, delivery: Delivery
+    ) -> Sequence[Message]:
+        """Return what a delivery says; a report may say many things at once."""
+        topic, payload, at = delivery.topic, delivery.payload, delivery.received_at
+        if not is_report(topic):
+            message = decode(registration, topic, payload, at, retained=delivery.retained)
+            return () if message is None else (message,)
+        if delivery.retained:  # nobody of ours retains one
+            return ()
+        picture = reports.read(registration.id, topic, payload, at)
+        return conclude(self._known(changes, registration.id), picture)
+
+    def _known(self, changes: Changes, printer: PrinterId) -> PrinterState:
+        return (
+            changes.states.get(printer) or self.states.get(printer) or PrinterState(printer=printer)
+        )
+
+    def _await(self, state: PrinterState) -> None:
+        """Note when time alone may change a state."""
+        moment = wakes_at(state)
+        if moment is None:
+            self.waiting.pop(state.printer, None)
+        else:
+            self.waiting[state.printer] = moment
+
     def pass_time(self, now: datetime) -> Iterator[Changes]:
-        """Settle what only silence can tell, for the printers that wait for it; in parts."""
-        return self._tell(TimePassed, list(self.waiting), now)
+        """Settle what only silence can tell, for the printers whose time has come; in parts."""
+        due = [printer for printer, moment in self.waiting.items() if moment <= now]
+        return self._tell(TimePassed, due, now)
 
     def doubt_links(self, broker_started_at: datetime, now: datetime) -> Iterator[Changes]:
         """Doubt every connection that is older than the broker; in parts."""
@@ -159,17 +182,12 @@ class Fleet:
 
     def _apply(self, changes: Changes, message: Message) -> None:
         printer = message.printer
-        before = (
-            changes.states.get(printer) or self.states.get(printer) or PrinterState(printer=printer)
-        )
+        before = self._known(changes, printer)
         after = evolve(before, message)
         if after is before or after == before:
             return
         changes.states[printer] = after
-        if waits(after):
-            self.waiting.add(printer)
-        else:
-            self.waiting.discard(printer)
+        self._await(after)
         changes.events += happenings(before, after)
         for past in finished(before, after):
             changes.jobs[past.id] = (printer, past)
@@ -178,7 +196,7 @@ class Fleet:
 
     @staticmethod
     def _note_stranger(changes: Changes, delivery: Delivery) -> None:
-        if delivery.retained:
+        if delivery.retained or not delivery.payload:  # what is emptied is nobody's word
             return
         base = stranger_base(delivery.topic)
         if base and (base in changes.strangers or len(changes.strangers) < MAX_STRANGERS):

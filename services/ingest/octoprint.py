@@ -90,6 +90,8 @@ def decode(
         return _last_will(topic, payload, stamp)
     if told.kind == Kind.METADATA:
         return _metadata(topic, told.name, payload, stamp)
+    if not payload:
+        return None  # a kept message was taken off the broker
     read = _READERS.get((told.kind, told.name if told.kind == Kind.EVENT else ""))
     if read is None or (told.kind == Kind.PROGRESS and told.name != "printing"):
         return None if retained else _heard(payload, stamp, registration.timestamp_field)

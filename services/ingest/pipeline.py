@@ -12,6 +12,7 @@ import structlog
 
 from services.ingest.announcer import Announcer
 from services.ingest.folding import Changes, Fleet
+from services.ingest.sampling import Sampler
 from services.ingest.store import Store
 from voxtrude.errors import LinkError
 from voxtrude.mqtt import Connection, Delivery
@@ -37,6 +38,7 @@ class Pipeline:
         fleet: Fleet,
         store: Store,
         announcer: Announcer,
+        sampler: Sampler,
         presence: Presence,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -44,6 +46,7 @@ class Pipeline:
         self._fleet = fleet
         self._store = store
         self._announcer = announcer
+        self._sampler = sampler
         self._presence = presence
         self._clock = clock
         self._patience = Patience()
@@ -88,6 +91,7 @@ class Pipeline:
                 self._patience.reset()
                 break
         self._announcer.tell(self._fleet.states.part(changes.states), changes.events)
+        self._sampler.note(changes.states)
 
     async def _broker_said(self, batch: list[Delivery]) -> None:
         """Learn once a session since when the broker runs.

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from services.ingest.announcer import Announcer
 from services.ingest.folding import Fleet
+from services.ingest.sampling import Sampler
 from services.ingest.store import Store
 from voxtrude.errors import LinkError
 from voxtrude.mongo.printers import Printers
@@ -18,6 +19,7 @@ async def follow(
     fleet: Fleet,
     store: Store,
     announcer: Announcer,
+    sampler: Sampler,
 ) -> None:
     """Apply every change of a registration for as long as they can be followed.
 
@@ -28,9 +30,14 @@ async def follow(
         before = fleet.registry.filters()
         registration = await printers.get(printer)
         if registration is None:
+            known = fleet.registry.get(printer)
             fleet.registry.remove(printer)
             fleet.forget([printer])
             await store.forget([printer])
+            await sampler.forget([printer])
+            if known:  # its last words may have come as a stranger's
+                await store.welcome(known.base_topic)
+                await store.welcome(known.base_topic.removesuffix("/"))
             announcer.clear([printer])
         else:
             fleet.registry.add(registration)

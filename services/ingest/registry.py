@@ -1,10 +1,12 @@
 """Which topic belongs to which printer."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
 from voxtrude.printer import PrinterId
 from voxtrude.registration import (
+    PRINTER_ID,
     STANDARD_ROOT,
     Identification,
     Registration,
@@ -12,8 +14,17 @@ from voxtrude.registration import (
     Templates,
     topic_filters,
 )
+from voxtrude.topics import REPORTS, printer_of
 
 STANDARD_FILTER = f"{STANDARD_ROOT}/#"
+
+_REPORT = REPORTS.removesuffix("+")
+
+_GLUED = re.compile(
+    rf"({STANDARD_ROOT}/{PRINTER_ID.pattern})"
+    r"(?:mqtt|(?:event|temperature|progress|metadata)/[^/]+)"
+)
+"""A standard base whose last slash was left out; the broker lets the last will through."""
 
 
 class Registry:
@@ -80,7 +91,13 @@ class Registry:
             self._glued.pop(known.base_topic, None)
 
     def owner(self, topic: str) -> Registration | None:
-        """Return the printer that publishes on ``topic``; the longest base wins."""
+        """Return the printer that publishes on ``topic``; the longest base wins.
+
+        A report is about the printer in its topic, if the broker would let that in.
+        """
+        if is_report(topic):
+            known = self._by_id.get(printer_of(topic))
+            return known if known and known.standing is not Standing.REVOKED else None
         end = topic.rfind("/")
         while end >= 0:
             found = self._by_base.get(topic[: end + 1])
@@ -93,8 +110,8 @@ class Registry:
         return None
 
     def filters(self) -> set[str]:
-        """Return what to subscribe to: every base, and strangers under the standard root."""
-        filters = {STANDARD_FILTER}
+        """Return what to subscribe to: every base, reports, strangers under the standard root."""
+        filters = {STANDARD_FILTER, REPORTS}
         for registration in (*self._by_base.values(), *self._glued.values()):
             for name in topic_filters(registration.base_topic, registration.templates):
                 if not name.startswith(f"{STANDARD_ROOT}/"):
@@ -102,8 +119,18 @@ class Registry:
         return filters
 
 
+def is_report(topic: str) -> bool:
+    """Tell whether this is a topic of ours, on which a report by HTTP comes."""
+    return topic.startswith(_REPORT)
+
+
 def stranger_base(topic: str) -> str | None:
-    """Guess the base topic of an unregistered printer from one of its default topics."""
+    """Guess the base topic of an unregistered printer from one of its default topics.
+
+    It ends in a slash, unless that is what a printer of ours left out.
+    """
+    if slip := _GLUED.fullmatch(topic):
+        return slip[1]
     levels = topic.split("/")
     if levels[-1] == "mqtt":
         return "/".join(levels[:-1]) + "/"

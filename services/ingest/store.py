@@ -59,7 +59,7 @@ class Store:
             await self.forget(gone)
 
     async def welcome(self, base: str) -> None:
-        """Note that a base topic is registered now, and no stranger's any more."""
+        """Forget that a base topic was a stranger's: it is registered now, or was."""
         await self._unknown.forget(base)
 
     async def forget(self, printers: Iterable[PrinterId]) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Callable
 import structlog
 
 from services.opcua_bridge import garbage
-from services.opcua_bridge.feed import Feed
 from services.opcua_bridge.mapping.situation import Pipeline
 from services.opcua_bridge.ports import Ports
 from services.opcua_bridge.server import Bridge, opened
 from services.opcua_bridge.settings import BridgeSettings
 from voxtrude import mqtt
+from voxtrude.feed import Feed
 from voxtrude.notices import Condition
 from voxtrude.presence import Presence, will
 from voxtrude.process import endure, utc_now
@@ -73,7 +73,7 @@ async def _follow(
             await presence.stop()
             machines.begin()
             try:
-                async for news in Feed(connection).news():
+                async for news in Feed(connection, OPCUA_BRIDGE).news():
                     if news.ingest is not None:
                         await bridge.hear(PIPELINES[news.ingest])
                     await machines.use(news)

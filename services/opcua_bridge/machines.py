@@ -14,7 +14,6 @@ from services.opcua_bridge.addressspace.modelchanges import ModelChange
 from services.opcua_bridge.addressspace.plan import Plan
 from services.opcua_bridge.addressspace.space import Answer, MachineSpace
 from services.opcua_bridge.events.reporter import Reporter
-from services.opcua_bridge.feed import News
 from services.opcua_bridge.mapping import jobs
 from services.opcua_bridge.mapping.nodes import Data, Node, Reading
 from services.opcua_bridge.mapping.readings import readings
@@ -24,6 +23,7 @@ from services.opcua_bridge.model.catalog import Catalog
 from services.opcua_bridge.model.encoding import Encoder
 from services.opcua_bridge.values import SharedValue
 from voxtrude.documents import MachineDocument, PrinterDocument
+from voxtrude.feed import News
 from voxtrude.opcua.scope import Scope
 from voxtrude.printer import PrinterId
 from voxtrude.process import utc_now

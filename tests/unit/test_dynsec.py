@@ -93,7 +93,7 @@ def test_nobody_publishes_where_a_printer_does_but_that_printer(
     version: dynsec.Version, fleet: list[Registration]
 ) -> None:
     document = dynsec.document(fleet, SERVICES, version)
-    topics = {one.id: one.topics for one in fleet}
+    topics = {one.id: dynsec.publishable(one) for one in fleet}
     publishing = [
         (account, name) for account, kind, name in rights(document) if kind == "publishClientSend"
     ]
@@ -106,6 +106,26 @@ def test_nobody_publishes_where_a_printer_does_but_that_printer(
             assert not name.startswith(("voxtrude/", "$", "#", "+"))
         else:
             assert name.startswith(("voxtrude/v1/", "$CONTROL/"))
+
+
+def test_one_slip_of_a_standard_printer_is_let_through() -> None:
+    one = registration(1)
+    assert dynsec.publishable(one) == (f"octoPrint/{one.id}/#", f"octoPrint/{one.id}mqtt")
+    renamed = replace(one, templates=Templates(last_will="status"))
+    assert dynsec.publishable(renamed)[1:] == (f"octoPrint/{one.id}status",)
+    for odd in (
+        replace(one, base_topic="hall/"),
+        replace(one, base_topic=standard_base(PrinterId("prn-00000000000000ff"))),
+        replace(one, templates=Templates(last_will="{wild}")),
+        replace(one, templates=Templates(last_will="#")),
+    ):
+        assert dynsec.publishable(odd) == odd.topics
+
+
+def test_nobody_else_gets_a_topic_that_a_slip_would_take() -> None:
+    one = registration(1)
+    thief = registration(2, base_topic=f"octoPrint/{one.id}mqtt/")
+    assert dynsec.contested([one, thief]) == {thief.id}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -191,6 +211,10 @@ def test_services_do_what_they_are_for_and_no_more() -> None:
         "keeper": hears(control, "$SYS/#") | says(control),
         "registrar": hears(control) | says(control),
         "bridge": hears("voxtrude/v1/#") | says("voxtrude/v1/services/opcua_bridge"),
+        "skill": hears("voxtrude/v1/#")
+        | says("voxtrude/v1/services/skill")
+        | says("voxtrude/v1/reports/+"),
+        "portal": hears(control) | says(control),
         "observer": hears("voxtrude/v1/#", "$SYS/#"),
     }
 

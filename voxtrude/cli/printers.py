@@ -7,11 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from voxtrude.cli import registry, site
+from voxtrude.cli import accounts, logins, site
 from voxtrude.cli.options import AsJson, DataDir, Printer
 from voxtrude.cli.output import age, console, show_facts, show_json, show_table
-from voxtrude.cli.registry import Added
-from voxtrude.cli.site import Site
 from voxtrude.documents import PrinterDocument
 from voxtrude.errors import SetupError
 from voxtrude.mongo.client import connect
@@ -21,53 +19,17 @@ from voxtrude.printer import PrinterState
 from voxtrude.process import utc_now
 from voxtrude.registration import (
     Registration,
-    checked_base,
     checked_factory,
     checked_name,
     checked_plate,
 )
 
 app = typer.Typer(help="Add, show and change printers.", no_args_is_help=True)
-
-
-@app.command()
-def add(
-    name: Annotated[str, typer.Argument(help="What people call it.")],
-    base_topic: Annotated[
-        str | None, typer.Option(help="A base topic that the plugin already uses.")
-    ] = None,
-    data_dir: DataDir = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Register a printer and show its login, once."""
-    checked_name(name)
-    if base_topic:
-        checked_base(base_topic)
-    where = site.find(data_dir)
-
-    async def work() -> Added:
-        async with registry.opened(where) as opened:
-            return await opened.add(name, base_topic)
-
-    _show_login(where, asyncio.run(work()), as_json=as_json)
-
-
-@app.command()
-def rotate(
-    printer: Printer,
-    data_dir: DataDir = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Give a printer another password; the old one ends at once."""
-    where = site.find(data_dir)
-
-    async def work() -> Added:
-        async with registry.opened(where) as opened:
-            return await opened.rotate(printer)
-
-    _show_login(where, asyncio.run(work()), as_json=as_json)
+app.command()(logins.add)
+app.command()(logins.rotate)
+app.command()(logins.revoke)
+app.command()(logins.admit)
+app.command()(logins.remove)
 
 
 @app.command("list")
@@ -75,12 +37,17 @@ def show_list(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
     """List the printers."""
     where = site.find(data_dir)
 
-    async def work() -> list[tuple[Registration, PrinterDocument]]:
+    async def work() -> list[tuple[Registration, PrinterDocument, str | None]]:
         async with connect(where.mongo) as database:
             registrations = await Printers(database).registrations()
             states = await States(database).load()
+            owners = await accounts.addresses(database)
         return [
-            (one, PrinterDocument.of(one, states.get(one.id, PrinterState(printer=one.id))))
+            (
+                one,
+                PrinterDocument.of(one, states.get(one.id, PrinterState(printer=one.id))),
+                owners.get(one.owner),
+            )
             for one in registrations
         ]
 
@@ -94,17 +61,18 @@ def show_list(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
                     "name": one.name,
                     "base_topic": one.base_topic,
                     "standing": one.standing.value,
+                    "owner": owner,
                     "created_at": one.created_at,
                     "seen_at": document.seen_at,
                     "presence": document.presence and document.presence.state.value,
                     "status": document.status and document.status.state.value,
                 }
-                for one, document in rows
+                for one, document, owner in rows
             ]
         )
     else:
         show_table(
-            ("id", "name", "status", "last seen", "login"),
+            ("id", "name", "status", "last seen", "login", "owner"),
             (
                 (
                     one.id,
@@ -112,8 +80,9 @@ def show_list(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
                     document.status.state.value if document.status else "-",
                     age(document.seen_at, now),
                     one.standing.value,
+                    owner or "",
                 )
-                for one, document in rows
+                for one, document, owner in rows
             ),
         )
 
@@ -237,58 +206,33 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 @app.command()
-def remove(
+def give(
     printer: Printer,
-    data_dir: DataDir = None,
+    email: Annotated[str | None, typer.Argument(help="Whose it shall be.")] = None,
     *,
+    nobody: Annotated[
+        bool, typer.Option("--nobody", help="Nobody's: administrators see it.")
+    ] = False,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Forget a printer, its login and all that was kept of it."""
+    """Give a printer to an account, which then sees it in the portal."""
+    if (email is None) is not nobody:
+        raise SetupError("say whose it shall be: an e-mail address, or --nobody")
     where = site.find(data_dir)
 
     async def work() -> Registration:
-        async with registry.opened(where) as opened:
-            return await opened.remove(printer)
+        async with connect(where.mongo) as database:
+            owner = (await accounts.find(database, email)).id if email else None
+            known = await Printers(database).find(printer)
+            await Printers(database).give(known.id, owner)
+            return known
 
-    removed = asyncio.run(work())
+    given = asyncio.run(work())
     if as_json:
-        show_json({"id": removed.id, "name": removed.name, "removed": True})
+        show_json({"id": given.id, "name": given.name, "owner": email})
     else:
-        console.print(f"{removed.name} ({removed.id}) is forgotten", markup=False)
-
-
-def _show_login(where: Site, added: Added, *, as_json: bool) -> None:
-    registration, settings = added.registration, where.settings
-    host = settings.public.host
-    port = where.stack.mqtt_port if where.stack else settings.mqtt.port
-    if as_json:
-        show_json(
-            {
-                "id": registration.id,
-                "name": registration.name,
-                "username": registration.id,
-                "password": added.secret,
-                "base_topic": registration.base_topic,
-                "host": host,
-                "port": port,
-                "tls_port": settings.broker.tls_port or None,
-                "ca_file": str(where.ca_file) if where.ca_file else None,
-            }
-        )
-        return
-    console.print(f"{registration.name} may publish now.", style="bold green", markup=False)
-    console.print("In OctoPrint's settings, under MQTT (this password is shown only once):")
-    show_facts(
-        [
-            ("Host", host),
-            ("Port", f"{port}, with TLS {settings.broker.tls_port}"),
-            ("Username", registration.id),
-            ("Password", added.secret),
-            ("Base topic", registration.base_topic),
-            ("Protocol", "MQTT 3.1.1"),
-            ("Extended printer information", "on: then OctoPrint tells the time left"),
-        ]
-    )
+        console.print(f"{given.name} belongs to {email or 'nobody'} now", markup=False)
 
 
 def _show_facts(document: PrinterDocument) -> None:

@@ -14,9 +14,21 @@ from pymongo.errors import BulkWriteError
 
 from voxtrude.errors import LinkError, SetupError
 from voxtrude.mongo.client import Database, translated
-from voxtrude.mongo.schema import ANNOUNCED, JOBS, META, PRINTERS, QUARANTINE, STATES, UNKNOWN
+from voxtrude.mongo.schema import (
+    ACCOUNTS,
+    ANNOUNCED,
+    JOBS,
+    META,
+    PRINTERS,
+    QUARANTINE,
+    STATES,
+    TOKENS,
+    UNKNOWN,
+)
 
-COLLECTIONS = (PRINTERS, STATES, JOBS, QUARANTINE, UNKNOWN, ANNOUNCED, META)
+COLLECTIONS = (PRINTERS, STATES, JOBS, QUARANTINE, UNKNOWN, ANNOUNCED, META, ACCOUNTS, TOKENS)
+"""Not sessions, single-use links and counters: whoever was signed in signs in again."""
+
 BATCH = 500
 
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
@@ -75,7 +87,7 @@ async def load(database: Database, collection: str, file: IO[bytes]) -> int:
 async def is_empty(database: Database) -> bool:
     """Tell whether nothing of worth is stored."""
     with translated():
-        for name in (PRINTERS, STATES, JOBS):
+        for name in (PRINTERS, STATES, JOBS, ACCOUNTS):
             if await database[name].find_one({}, {"_id": 1}) is not None:
                 return False
     return True

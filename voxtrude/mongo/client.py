@@ -112,8 +112,8 @@ def _brief(error: Exception) -> str:
 
 
 @asynccontextmanager
-async def connect(settings: Mongo) -> AsyncIterator[Database]:
-    """Open the database.
+async def connect(settings: Mongo, *, patient: bool = False) -> AsyncIterator[Database]:
+    """Open the database; ``patient`` does not ask whether it is there.
 
     Raises:
         LinkError: It is not there.
@@ -138,8 +138,9 @@ async def connect(settings: Mongo) -> AsyncIterator[Database]:
         except ValueError as error:  # a port that is no number is no InvalidURI to the driver
             raise SetupError(f"VOXTRUDE_MONGO_URL: {error}") from None
     try:
-        with translated():
-            await client.admin.command("ping")
+        if not patient:
+            with translated():
+                await client.admin.command("ping")
         yield Database(
             handle=cast("AsyncDatabase[Document]", client[settings.database]),
             admin=cast("AsyncDatabase[Document]", client["admin"]),

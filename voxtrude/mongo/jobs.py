@@ -17,18 +17,28 @@ from voxtrude.printer import Job, JobId, Origin, PastJob, PrinterId, PrintFile
 class JobRecord(BaseModel):
     """A job of the history, as it is read; without ``ended_at`` it is open."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     id: JobId
+    """What the print is known by."""
     printer: PrinterId
+    """Which printer it was."""
     file: PrintFile
+    """The file that was printed."""
     started_at: datetime | None = None
+    """When it began."""
     ended_at: datetime | None = None
+    """When it ended."""
     outcome: Literal["done", "cancelled", "failed", "interrupted"] | None = None
+    """How it ended."""
     duration: timedelta | None = None
+    """How long it took, without pauses."""
     progress: float | None = None
+    """How far it came, in percent."""
     error: str | None = None
+    """Why it failed, in OctoPrint's words."""
     origin: Origin
+    """Whether we heard it end, or concluded that it did."""
 
 
 class Jobs:
@@ -51,12 +61,50 @@ class Jobs:
             ],
         )
 
-    async def of(self, printer: PrinterId, limit: int = 50) -> list[JobRecord]:
-        """Return a printer's jobs, newest first."""
+    async def of(self, printer: PrinterId, limit: int = 50, skip: int = 0) -> list[JobRecord]:
+        """Return a printer's jobs, newest first, without the first ``skip``."""
         with translated():
             return [
                 JobRecord.model_validate({**document, "id": document["_id"]})
                 async for document in self._collection.find({"printer": printer})
+                .sort([("written_at", -1), ("_id", -1)])
+                .skip(skip)
+                .limit(limit)
+            ]
+
+    async def page(
+        self,
+        printers: Iterable[PrinterId],
+        limit: int,
+        before: tuple[datetime, JobId] | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[tuple[datetime, JobRecord]]:
+        """Return these printers' jobs, newest first, each with the moment that it stands at.
+
+        That is its end, or of an open job when we first knew of it. ``before`` is where the last
+        page ended; ``since`` is included, ``until`` is not.
+
+        Raises:
+            LinkError: The database is away.
+        """
+        bounds = {key: at for key, at in (("$gte", since), ("$lt", until)) if at}
+        query: list[Document] = [{"printer": {"$in": list(printers)}}]
+        if bounds:
+            query.append({"written_at": bounds})
+        if before:
+            at, job = before
+            query.append(
+                {"$or": [{"written_at": {"$lt": at}}, {"written_at": at, "_id": {"$lt": job}}]}
+            )
+        with translated():
+            return [
+                (
+                    document["written_at"],
+                    JobRecord.model_validate({**document, "id": document["_id"]}),
+                )
+                async for document in self._collection.find({"$and": query})
                 .sort([("written_at", -1), ("_id", -1)])
                 .limit(limit)
             ]

@@ -1,6 +1,6 @@
 """Registrations: which printers there are, and whether the broker lets them in."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -14,9 +14,9 @@ from voxtrude.credentials import Credential
 from voxtrude.errors import SetupError
 from voxtrude.mongo.bulk import write
 from voxtrude.mongo.client import Database, Document, translated
-from voxtrude.mongo.schema import JOBS, PRINTERS, QUARANTINE, STATES
+from voxtrude.mongo.schema import JOBS, LOGINS, PRINTERS, QUARANTINE, READINGS, STATES
 from voxtrude.printer import PrinterId
-from voxtrude.registration import Factory, Identification, Registration, Standing
+from voxtrude.registration import AccountId, Factory, Identification, Registration, Standing
 
 BATCH = 500  # documents fetched or written at once
 
@@ -49,6 +49,40 @@ class Printers:
         with translated():
             document = await self._collection.find_one({"_id": printer})
         return _from_document(document) if document else None
+
+    async def owned(self, reach: Sequence[AccountId | None]) -> list[Registration]:
+        """Return the printers of these owners (None: of nobody), oldest first."""
+        with translated():
+            return [
+                _from_document(document)
+                async for document in self._collection.find(
+                    {"owner": {"$in": list(reach)}}, batch_size=BATCH
+                ).sort("created_at", 1)
+            ]
+
+    async def owned_one(
+        self, printer: PrinterId, reach: Sequence[AccountId | None]
+    ) -> Registration | None:
+        """Return one of these owners' printers; None where it is another's, or is not."""
+        with translated():
+            document = await self._collection.find_one(
+                {"_id": printer, "owner": {"$in": list(reach)}}
+            )
+        return _from_document(document) if document else None
+
+    async def give(self, printer: PrinterId, owner: AccountId | None) -> None:
+        """Give a printer to an account, or to the installation."""
+        await self._set(printer, {"owner": owner})
+
+    async def keep(self, printer: PrinterId, alive_at: datetime | None) -> None:
+        """Keep a registration for ever (None), or again until it was silent for too long."""
+        await self._set(printer, {"alive_at": alive_at})
+
+    async def kept(self) -> set[PrinterId]:
+        """Return the printers that are kept for ever."""
+        with translated():
+            found = self._collection.find({"alive_at": None}, {"_id": 1}, batch_size=BATCH)
+            return {PrinterId(document["_id"]) async for document in found}
 
     async def find(self, name_or_id: str) -> Registration:
         """Return the registration with this id, or with this name if only one has it.
@@ -125,6 +159,8 @@ class Printers:
             await self._database[STATES].delete_one({"_id": printer})
             await self._database[JOBS].delete_many({"printer": printer})
             await self._database[QUARANTINE].delete_many({"printer": printer})
+            await self._database[LOGINS].delete_one({"_id": printer})
+            await self._database[READINGS].delete_many({"printer": printer})
 
     async def touch(self, alive: Mapping[PrinterId, datetime]) -> None:
         """Note when each printer was last alive; a registration that is kept stays kept."""
@@ -141,6 +177,32 @@ class Printers:
                 ],
             )
 
+    async def silent(self, since: datetime) -> list[Registration]:
+        """Return owned printers silent since then whose owner was not warned of it, oldest first.
+
+        One that is kept for ever is never silent.
+        """
+        query: Document = {
+            "owner": {"$type": "string"},
+            "alive_at": {"$type": "date", "$lte": since},
+            # Whoever was warned of an earlier silence is warned of this one, too.
+            "$expr": {"$lte": [{"$ifNull": ["$warned_at", None]}, "$alive_at"]},
+        }
+        with translated():
+            return [
+                _from_document(document)
+                async for document in self._collection.find(query, batch_size=BATCH).sort(
+                    "alive_at", 1
+                )
+            ]
+
+    async def note_warned(self, printers: Iterable[PrinterId], now: datetime) -> None:
+        """Note that their owner was warned; nothing else changes."""
+        with translated():
+            await self._collection.update_many(
+                {"_id": {"$in": list(printers)}}, {"$set": {"warned_at": now}}
+            )
+
     @asynccontextmanager
     async def changes(self) -> AsyncIterator[AsyncIterator[PrinterId]]:
         """Follow registrations: yield the printer that was added, changed or removed.
@@ -148,12 +210,13 @@ class Printers:
         Open it before ``registrations`` is read, and nothing is missed.
         """
         # That a printer is alive is noted each minute, for all of them.
-        touched = {
-            "operationType": "update",
-            "updateDescription.updatedFields.alive_at": {"$exists": True},
+        untouched: Document = {
+            f"updateDescription.updatedFields.{field}": {"$exists": False}
+            for field in ("alive_at", "warned_at")
         }
+        # Not as $nor of two: MongoDB 6.0 rewrites that into an empty one, and fails.
         pipeline: list[Document] = [
-            {"$match": {"$nor": [touched]}},
+            {"$match": {"$or": [{"operationType": {"$ne": "update"}}, untouched]}},
             {"$project": {"documentKey": 1}},
         ]
         async with self._database.watch(PRINTERS, pipeline) as stream:

@@ -24,11 +24,17 @@ class Specimen:
     """One unreadable message; ``sample`` is the beginning of its payload."""
 
     at: datetime
+    """When it came."""
     printer: PrinterId | None
+    """Whose topic it came on."""
     topic: str
+    """The topic."""
     reason: str
+    """Why it could not be read."""
     size: int
+    """How many bytes it had."""
     sample: bytes
+    """Its first bytes, to find out what was wrong."""
 
 
 class Quarantine:

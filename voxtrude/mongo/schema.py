@@ -22,8 +22,15 @@ QUARANTINE = "quarantine"
 UNKNOWN = "unknown_printers"
 ANNOUNCED = "announced"
 META = "meta"
+ACCOUNTS = "accounts"
+SESSIONS = "sessions"
+TICKETS = "tickets"
+TOKENS = "tokens"
+COUNTERS = "counters"
+LOGINS = "logins"
+READINGS = "readings"
 
-VERSION = 1
+VERSION = 2
 
 OPTIONS_DIFFER = 85  # IndexOptionsConflict
 
@@ -54,10 +61,12 @@ def _plans(retention: Retention) -> dict[str, _Plan]:
                 "standing": {"enum": ["pending", "active", "revoked"]},
                 "created_at": _DATE,
                 "alive_at": {"bsonType": ["date", "null"]},
+                "owner": {"bsonType": ["string", "null"]},
             },
             expires="alive_at",
             after=retention.printers,
             unique=("base_topic",),
+            indexes=((("owner", 1), ("created_at", 1)),),
         ),
         STATES: _Plan(
             required=("_id", "version", "state", "alive_at"),
@@ -93,7 +102,66 @@ def _plans(retention: Retention) -> dict[str, _Plan]:
         ),
         ANNOUNCED: _Plan(required=("_id",), properties={"_id": _TEXT}),
         META: _Plan(required=("_id",), properties={"_id": _TEXT}),
+        ACCOUNTS: _Plan(
+            required=("_id", "email", "key", "role", "created_at"),
+            properties={
+                "_id": {"bsonType": "string", "pattern": "^acc-[0-9a-f]{16}$"},
+                "email": _TEXT,
+                "key": _TEXT,
+                "created_at": _DATE,
+            },
+            expires="expires_at",
+            after=timedelta(),
+            unique=("key",),
+        ),
+        SESSIONS: _Plan(
+            required=("_id", "account", "expires_at"),
+            properties={"_id": _TEXT, "account": _TEXT, "expires_at": _DATE},
+            expires="expires_at",
+            after=timedelta(),
+            indexes=((("account", 1),),),
+        ),
+        TICKETS: _Plan(
+            required=("_id", "purpose", "expires_at"),
+            properties={"_id": _TEXT, "purpose": _TEXT, "expires_at": _DATE},
+            expires="expires_at",
+            after=timedelta(),
+            indexes=((("account", 1),),),
+        ),
+        TOKENS: _Plan(
+            required=("_id", "secret", "account", "used_at"),
+            properties={"_id": _TEXT, "secret": _TEXT, "account": _TEXT, "used_at": _DATE},
+            expires="used_at",
+            after=retention.tokens,
+            indexes=((("account", 1),),),
+        ),
+        COUNTERS: _Plan(
+            required=("_id", "expires_at"),
+            properties={"_id": _TEXT, "expires_at": _DATE},
+            expires="expires_at",
+            after=timedelta(),
+        ),
+        LOGINS: _Plan(
+            required=("_id", "updated_at"),
+            properties={"_id": _TEXT, "updated_at": _DATE},
+            expires="updated_at",
+            after=retention.quarantine,
+        ),
     }
+
+
+def lifetimes(retention: Retention) -> dict[str, timedelta | None]:
+    """Return every collection, with how long after its date a document is kept.
+
+    None: as long as what it is about; zero: until the moment that the document itself tells.
+    """
+    kept = {name: plan.after for name, plan in _plans(retention).items()}
+    return {**kept, READINGS: retention.readings}
+
+
+def demanded(retention: Retention) -> dict[str, set[str]]:
+    """Return the fields of each collection that this file knows of."""
+    return {name: {*plan.required, *plan.properties} for name, plan in _plans(retention).items()}
 
 
 async def migrate(database: Database, retention: Retention) -> list[str]:
@@ -115,6 +183,7 @@ async def migrate(database: Database, retention: Retention) -> list[str]:
                 done.append(f"created {name}")
             await _validate(database, name, plan)
             done += await _index(database, name, plan)
+        done += await _keep_readings(database, retention, existing)
         await database[META].update_one(
             {"_id": "schema"}, {"$set": {"version": VERSION}}, upsert=True
         )
@@ -159,11 +228,23 @@ async def _check_topology(database: Database) -> None:
         )
 
 
-async def _create(database: Database, name: str) -> None:
+async def _create(database: Database, name: str, **options: Any) -> None:  # noqa: ANN401  (the driver's own)
     try:
-        await database.handle.create_collection(name)
+        await database.handle.create_collection(name, **options)
     except CollectionInvalid:
         return  # another process was quicker
+
+
+async def _keep_readings(database: Database, retention: Retention, existing: set[str]) -> list[str]:
+    """Make the time series that charts are drawn from; the server lets it expire by itself."""
+    seconds = int(retention.readings.total_seconds())
+    if READINGS not in existing:
+        series = {"timeField": "at", "metaField": "printer", "granularity": "seconds"}
+        await _create(database, READINGS, timeseries=series, expireAfterSeconds=seconds)
+    await database.handle.command("collMod", READINGS, expireAfterSeconds=seconds)
+    # By itself the server finds readings by time only (before 6.3).
+    await database[READINGS].create_index([("printer", 1), ("at", 1)], name="printer_at")
+    return [] if READINGS in existing else [f"created {READINGS}"]
 
 
 async def _validate(database: Database, name: str, plan: _Plan) -> None:
@@ -191,7 +272,7 @@ async def _index(database: Database, name: str, plan: _Plan) -> list[str]:
             raise
     for keys in plan.indexes:
         await collection.create_index(list(keys), name="_".join(key for key, _ in keys))
-    if plan.expires and plan.after:
+    if plan.expires and plan.after is not None:
         index = f"{plan.expires}_ttl"
         seconds = int(plan.after.total_seconds())
         try:

@@ -4,11 +4,12 @@ Besides the state a document holds ``applied``: which of the broker's messages a
 that the broker may send again (see services.ingest.inbox). Both change in one write.
 """
 
-from collections.abc import AsyncIterator, Iterable
+import inspect
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pymongo import ReplaceOne
@@ -30,6 +31,17 @@ class Kept:
 
     state: PrinterState
     applied: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many printers are in each state and presence, and when the last one was heard.
+
+    What was never told is ``unknown``.
+    """
+
+    printers: Mapping[tuple[str, str], int]
+    seen_at: datetime | None
 
 
 class States:
@@ -63,6 +75,17 @@ class States:
             document = await self._collection.find_one({"_id": printer})
         kept = from_document(document) if document else None
         return kept.state if kept else None
+
+    async def some(self, printers: Iterable[PrinterId]) -> dict[PrinterId, PrinterState]:
+        """Return the states of these printers, as far as they have one that we can read."""
+        with translated():
+            found = [
+                from_document(document)
+                async for document in self._collection.find(
+                    {"_id": {"$in": list(printers)}}, batch_size=BATCH
+                )
+            ]
+        return {kept.state.printer: kept.state for kept in found if kept}
 
     async def save(self, kept: Iterable[Kept]) -> list[Rejection]:
         """Replace what is known of these printers, durably; return what cannot be stored.
@@ -100,6 +123,32 @@ class States:
                     {"alive_at": {"$gt": after}}, {"alive_at": 1}, batch_size=BATCH
                 )
             }
+
+    async def census(self) -> Census:
+        """Count all printers.
+
+        Raises:
+            LinkError: The database is away.
+        """
+        told = {
+            "state": {"$ifNull": ["$state.status.value.status", "unknown"]},
+            "presence": {"$ifNull": ["$state.presence.value", "unknown"]},
+        }
+        seen_at = {"$max": "$state.seen_at"}
+        with translated():
+            opened: Any = self._collection.aggregate(
+                [{"$group": {"_id": told, "count": {"$sum": 1}, "seen_at": seen_at}}]
+            )
+            # The drivers differ in when they ask.
+            found = cast(
+                "AsyncIterable[Document]",
+                await opened if inspect.isawaitable(opened) else opened,
+            )
+            groups = [one async for one in found]
+        return Census(
+            {(one["_id"]["state"], one["_id"]["presence"]): one["count"] for one in groups},
+            max((one["seen_at"] for one in groups if one["seen_at"]), default=None),
+        )
 
     async def forget(self, printers: Iterable[PrinterId]) -> None:
         """Delete the states of these printers."""

@@ -52,6 +52,11 @@ class UnknownPrinters:
         with translated():
             await self._collection.delete_one({"_id": base})
 
+    async def get(self, base: str) -> Document | None:
+        """Return when a base topic was heard: ``first_seen_at`` and ``seen_at``."""
+        with translated():
+            return await self._collection.find_one({"_id": base})
+
     async def latest(self, limit: int = 50) -> list[Document]:
         """Return the newest, newest first."""
         with translated():

@@ -9,18 +9,26 @@ from pymongo.errors import OperationFailure
 
 from voxtrude.mongo.client import Database, Document, translated
 from voxtrude.mongo.schema import (
+    ACCOUNTS,
     ANNOUNCED,
+    COUNTERS,
     JOBS,
+    LOGINS,
     META,
     PRINTERS,
     QUARANTINE,
+    READINGS,
+    SESSIONS,
     STATES,
+    TICKETS,
+    TOKENS,
     UNKNOWN,
 )
 
 READ = ["find"]
 WRITE = ["find", "insert", "update"]
 OWN = [*WRITE, "remove"]
+FORGET = ["find", "remove"]
 
 ROLES: dict[str, dict[str, list[str]]] = {
     # Follows registrations and notes when a printer was last alive; never a new one.
@@ -32,9 +40,27 @@ ROLES: dict[str, dict[str, list[str]]] = {
         UNKNOWN: OWN,
         ANNOUNCED: OWN,
         META: WRITE,
+        READINGS: ["insert", "remove"],
     },
-    # Compares the broker's accounts with the registrations.
-    "keeper": {PRINTERS: READ},
+    # Compares the broker's accounts with the registrations, and notes whose login fails.
+    "keeper": {PRINTERS: READ, LOGINS: OWN},
+    # Serves people: their accounts, their printers, and what is known of these. It forgets
+    # what they want forgotten, and writes nothing that a printer would have said.
+    "skill": {
+        ACCOUNTS: OWN,
+        SESSIONS: OWN,
+        TICKETS: OWN,
+        TOKENS: OWN,
+        COUNTERS: OWN,
+        PRINTERS: [*OWN, "changeStream"],
+        STATES: FORGET,
+        JOBS: FORGET,
+        QUARANTINE: FORGET,
+        READINGS: FORGET,
+        LOGINS: FORGET,
+        UNKNOWN: FORGET,
+        META: WRITE,
+    },
     # Looks, for people.
     "observer": {
         PRINTERS: READ,

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,13 +32,22 @@ class Control:
     """Commands to the broker through ``connection``, as an account that may give them.
 
     One call runs at a time; others on the same broker do not disturb, since every command
-    carries a number of its own.
+    carries a number of its own. Everything that comes on the connection is handed to
+    ``heard``, answers among it.
     """
 
-    def __init__(self, connection: Connection, *, batch: int, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        batch: int,
+        timeout: float = TIMEOUT,
+        heard: Callable[[Sequence[Delivery]], None] | None = None,
+    ) -> None:
         self._connection = connection
         self._batch = batch
         self._timeout = timeout
+        self._heard = heard
         self._free = asyncio.Lock()
 
     async def open(self) -> None:
@@ -89,8 +98,7 @@ class Control:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._free:
                 while True:
-                    # Answers to somebody else's commands are not for us.
-                    self._connection.acknowledge(await self._connection.take(BURST))
+                    await self._take()  # answers to somebody else's commands are not for us
 
     def _batches(self, commands: Sequence[Command]) -> Iterator[list[Command]]:
         batch: list[Command] = []
@@ -124,13 +132,18 @@ class Control:
         await self._connection.publish(dynsec.CONTROL, _encoded(request))
         answers: dict[str, Answer] = {}
         while len(answers) < len(batch):
-            deliveries = await self._connection.take(BURST)
-            self._connection.acknowledge(deliveries)
-            for delivery in deliveries:
+            for delivery in await self._take():
                 answers.update(
                     {number: one for number, one in _answers(delivery) if number in numbers}
                 )
         return [answers[number] for number in numbers]
+
+    async def _take(self) -> list[Delivery]:
+        deliveries = await self._connection.take(BURST)
+        self._connection.acknowledge(deliveries)
+        if self._heard:
+            self._heard(deliveries)
+        return deliveries
 
 
 def _encoded(document: Mapping[str, object]) -> bytes:

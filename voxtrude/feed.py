@@ -1,4 +1,4 @@
-"""What comes in: the retained states and events of our own topics, parsed.
+"""What our own topics say: the retained states and the events that pass by, parsed.
 
 A burst is coalesced: of one printer only the newest state counts. What cannot be read is
 left out and told once a topic; ingest writes these documents, so it is most likely another
@@ -18,7 +18,6 @@ from voxtrude.printer import PrinterId
 from voxtrude.topics import (
     EVENTS,
     INGEST,
-    OPCUA_BRIDGE,
     STATES,
     printer_of,
     service_topic,
@@ -28,7 +27,6 @@ log = structlog.get_logger()
 
 BURST = 256
 _INGEST = service_topic(INGEST)
-_MARK = service_topic(OPCUA_BRIDGE)
 
 
 @dataclass(slots=True)
@@ -46,10 +44,11 @@ class News:
 
 
 class Feed:
-    """Reads a connection; our own presence must have been published on it before."""
+    """Reads a connection; ``service``'s presence must have been published on it before."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, service: str) -> None:
         self._connection = connection
+        self._mark = service_topic(service)
         self._unreadable: set[str] = set()
         self._complete = False
 
@@ -64,7 +63,7 @@ class Feed:
         await connection.subscribe(STATES, EVENTS, _INGEST)
         # The broker sends what it keeps in the order of the subscriptions: our own presence,
         # which is always there, comes after the last state.
-        await connection.subscribe(_MARK, own=True)
+        await connection.subscribe(self._mark, own=True)
         while True:
             burst = await connection.take(BURST)
             yield self._read(burst)
@@ -73,7 +72,7 @@ class Feed:
     def _read(self, burst: Sequence[Delivery]) -> News:
         news = News()
         for delivery in burst:
-            if delivery.topic == _MARK:
+            if delivery.topic == self._mark:
                 news.complete = news.complete or not self._complete
                 self._complete = True
                 continue
