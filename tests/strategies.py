@@ -31,6 +31,7 @@ celsius = st.none() | st.floats(-20, 400)
 files = st.sampled_from(["a.gcode", "b.gcode", "folder/c.gcode"]).map(
     lambda path: PrintFile(path.rsplit("/", 1)[-1], path, "local", 1288)
 )
+results = st.none() | st.sampled_from(["", "Success", "cancelled"])
 statuses = st.sampled_from(Status).map(lambda status: PrinterStatus(status, status.name, "words"))
 details = st.builds(
     Details,
@@ -116,6 +117,7 @@ def live(*, honest: bool = False) -> st.SearchStrategy[Message]:
     outcomes = st.sampled_from([Outcome.DONE, Outcome.CANCELLED, Outcome.FAILED])
     return readings(honest=honest) | st.one_of(
         said(messages.Heard, how),
+        said(messages.SnapshotTaken, how, linked=st.just(False), result=results),  # noqa: FBT003  (a field's value)
         said(messages.LinkChanged, how, connected=st.booleans()),
         said(messages.OctoPrintStopped, how),
         said(messages.OctoPrintStarted, how, status=st.none() | statuses),

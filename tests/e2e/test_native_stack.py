@@ -146,13 +146,18 @@ def test_a_printer_publishes_and_nothing_is_lost_by_down_and_up(tmp_path: Path) 
     place = tmp_path / "data"
     with up(place) as addresses:
         assert set(addresses) >= {"mqtt", "http", "opcua", "mongo", "ca_file", "credentials_file"}
-        assert addresses["http"] == {"url": None}
-        services = asked(place, "status")["services"]
-        assert set(services) == {"mongod", "mosquitto", "keeper", "ingest", "opcua_bridge"}
+        status = asked(place, "status")
+        assert status["http"]["url"] == addresses["http"]["url"]
+        services = status["services"]
+        assert set(services) == {
+            *("mongod", "mosquitto", "keeper", "ingest", "opcua_bridge", "skill")
+        }
         assert {one["state"] for one in services.values()} == {"running"}
         shown = addresses["opcua"].pop("password")
+        code = addresses["http"].pop("setup_code")
         again = asked(place, "up", "--detach")  # it runs already
         assert again["opcua"].pop("password") is None
+        assert again["http"].pop("setup_code") is None
         assert again == addresses
 
         login = asked(place, "printer", "add", "Ender 3")
@@ -165,6 +170,7 @@ def test_a_printer_publishes_and_nothing_is_lost_by_down_and_up(tmp_path: Path) 
         logged = "".join(path.read_text(errors="replace") for path in (place / "logs").iterdir())
         assert login["password"] not in logged
         assert shown not in logged
+        assert code not in logged
 
     assert asked_status_of_nothing(place)["running"] is False
     began = time.monotonic()
@@ -278,6 +284,9 @@ def test_simulated_printers_are_seen_to_do_what_they_are_called(tmp_path: Path) 
             "supervisord.conf",
             "secrets/ingest",
             "secrets/mongo_url",
+            "secrets/skill",
+            "secrets/portal",
+            "secrets/web",
             "certificates/ca.key",
             "certificates/server.key",
         ):
@@ -357,7 +366,8 @@ def test_a_killed_service_comes_back(tmp_path: Path) -> None:
     with up(place) as addresses:
         login = asked(place, "printer", "add", "Ender 3")
         before = asked(place, "status")["services"]
-        for name in ("ingest", "mosquitto", "mongod"):
+        killed = ("skill", "ingest", "mosquitto", "mongod")
+        for name in killed:
             os.kill(before[name]["pid"], signal.SIGKILL)
 
         def all_run_again() -> bool:
@@ -372,7 +382,7 @@ def test_a_killed_service_comes_back(tmp_path: Path) -> None:
             return all(
                 services[name]["state"] == "running"
                 and services[name]["pid"] != before[name]["pid"]
-                for name in ("ingest", "mosquitto", "mongod")
+                for name in killed
             )
 
         wait_until(all_run_again, DEADLINE)

@@ -12,9 +12,12 @@ import pytest
 import pytest_asyncio
 
 from tests.integration.brokers import KINDS, Kind, Printer, Raw, Site, printer, site
+from tests.integration.browsers import Browser, Chromium, browsing, chromium, profile
 from tests.integration.opcua_bridges import Bridge, Floor, Hall, machine, running_floor
 from tests.integration.opcua_cores import Served, serving, stock
 from tests.integration.opcua_guests import Guest
+from tests.integration.portals import Portal, settled
+from tests.integration.portals import portal as running_portal
 from tests.integration.servers import Server, free_port, mongod
 from tests.integration.stacks import Stack
 from tests.opcua_printers import printer as printing
@@ -56,6 +59,28 @@ def stack(mongo: Database, tmp_path: Path) -> Iterator[Stack]:
         name = f"test_{secrets.token_hex(6)}"
         yield Stack(place, mongo.url, name, tmp_path, mongo.client, broker)
         mongo.client.drop_database(name)
+
+
+@pytest.fixture
+def portal(stack: Stack) -> Iterator[Portal]:
+    """The skill's process at a prepared stack with an ingest; nobody has an account yet."""
+    settled(stack.prepare())
+    with stack.ingest(), running_portal(stack) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """Chromium, once for the session."""
+    with chromium(profile(tmp_path_factory.getbasetemp())) as running:
+        yield running
+
+
+@pytest.fixture
+def browser(chrome: Chromium, tmp_path: Path) -> Iterator[Browser]:
+    """A browser without any memory; at its end no page may have done what it must not."""
+    with browsing(chrome, tmp_path) as found:
+        yield found
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from broker.control import Control
 from tests.integration.brokers import (
     DEADLINE,
     V5,
@@ -20,6 +19,7 @@ from tests.integration.brokers import (
 )
 from tests.integration.servers import wait_until
 from voxtrude import dynsec, mqtt
+from voxtrude.control import Control
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +46,24 @@ def test_a_printer_publishes_its_own(place: Site, ours: Printer, ingest: Raw) ->
         for topic in ("mqtt", "event/PrintStarted", "temperature/tool0", "progress/printing"):
             assert client.publish(f"{ours.base}{topic}")
             heard(ingest, f"{ours.base}{topic}")
+
+
+def test_a_printer_that_lost_its_slash_is_heard_and_another_is_not(
+    place: Site, ours: Printer, theirs: Printer, elsewhere: Printer, ingest: Raw
+) -> None:
+    slip = f"octoPrint/{ours.id}mqtt"
+    with connected(place, ours) as client:
+        assert client.publish(slip, b"connected")
+        heard(ingest, slip)
+    for sender in (theirs, elsewhere):
+        with denied_then_heard(place, sender, ingest) as client:
+            assert not client.publish(slip)
+            assert not client.publish(f"{slip}/x")
+    with denied_then_heard(place, ours, ingest) as client:
+        for wrong in ("event/x", "temperature/tool0", "mqtt/x", "mqttx"):
+            assert not client.publish(f"octoPrint/{ours.id}{wrong}")
+    with denied_then_heard(place, elsewhere, ingest) as client:
+        assert not client.publish(f"{elsewhere.base.removesuffix('/')}mqtt")
 
 
 def test_a_printer_with_another_base_publishes_there_and_not_under_its_id(

@@ -11,11 +11,11 @@ from typing import cast
 
 import pytest
 
-from broker.control import PAGE, Control
 from broker.keeper import Difference, Keeper
 from tests.integration.brokers import KINDS, Kind, Printer, Raw, Site, logs_in, printer, site
 from tests.integration.servers import wait_until
 from voxtrude import dynsec, mqtt
+from voxtrude.control import PAGE, Control
 from voxtrude.errors import LinkError
 from voxtrude.registration import Standing
 

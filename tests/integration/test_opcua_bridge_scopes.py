@@ -15,7 +15,6 @@ from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 
-from services.opcua_bridge.feed import News
 from services.opcua_bridge.server import Bridge, opened
 from services.opcua_bridge.settings import BridgeSettings
 from services.opcua_bridge.stack.endpoints import Endpoint
@@ -23,6 +22,7 @@ from services.opcua_bridge.stack.sessions import Session
 from tests.integration.opcua_bridges import machine
 from tests.integration.opcua_cores import until
 from tests.opcua_printers import document, printer
+from voxtrude.feed import News
 from voxtrude.opcua.scope import Scope
 from voxtrude.opcua.settings import Opcua
 from voxtrude.printer import PrinterId, Status

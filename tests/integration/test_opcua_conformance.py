@@ -8,7 +8,6 @@ import pytest
 import pytest_asyncio
 
 from services.opcua_bridge import server
-from services.opcua_bridge.feed import News
 from services.opcua_bridge.limits import Limits
 from services.opcua_bridge.mapping.situation import Pipeline
 from services.opcua_bridge.settings import BridgeSettings
@@ -19,6 +18,7 @@ from tests.integration import opcua_clients
 from tests.integration.opcua_clients import Said, additive_types
 from tests.integration.servers import free_port
 from voxtrude.documents import PrinterDocument
+from voxtrude.feed import News
 from voxtrude.opcua import access
 from voxtrude.opcua.check import server as checking
 from voxtrude.opcua.check.client import Access

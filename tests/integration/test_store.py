@@ -25,9 +25,11 @@ from voxtrude.errors import LinkError, SetupError
 from voxtrude.mongo import bulk, client, schema, users
 from voxtrude.mongo.client import Database
 from voxtrude.mongo.jobs import Jobs
+from voxtrude.mongo.logins import Logins, Tidings
 from voxtrude.mongo.meta import Announced
 from voxtrude.mongo.printers import Printers
 from voxtrude.mongo.quarantine import Quarantine, Specimen
+from voxtrude.mongo.readings import Readings, Sample
 from voxtrude.mongo.states import Kept, States, to_document
 from voxtrude.mongo.unknown import UnknownPrinters
 from voxtrude.printer import (
@@ -37,6 +39,7 @@ from voxtrude.printer import (
     Origin,
     Outcome,
     PastJob,
+    PrinterId,
     PrinterState,
     PrinterStatus,
     PrintFile,
@@ -254,6 +257,25 @@ def migrate(root: Mongo, accounts: Path) -> None:
     )
 
 
+async def the_skill_works(database: Database, one: PrinterId, state: PrinterState) -> None:
+    """Do what the skill does with printers; it may write nothing that they would have said."""
+    await schema.check(database)
+    async with Printers(database).changes():
+        await Printers(database).rename(one, "x")
+    assert await States(database).get(one) is not None
+    later = NOW + timedelta(minutes=1)
+    assert len(await Readings(database).series(one, NOW, later, 10)) == 1
+    assert await Logins(database).get(one) is not None
+    with pytest.raises(SetupError, match="refused us"):
+        await States(database).save([Kept(state)])
+    with pytest.raises(SetupError, match="refused us"):
+        await Logins(database).save({one: Tidings(NOW)})
+    other = printer().registration
+    await Printers(database).add(other)
+    await Printers(database).remove(other.id)
+    await UnknownPrinters(database).forget("x")
+
+
 async def test_each_service_may_do_its_work_and_nothing_else(guarded: str, tmp_path: Path) -> None:
     root = Mongo.model_validate({"url": f"mongodb://admin:root@{guarded}/?authSource=admin"})
     accounts = tmp_path / "accounts.json"
@@ -280,6 +302,9 @@ async def test_each_service_may_do_its_work_and_nothing_else(guarded: str, tmp_p
         await Quarantine(database).save([Specimen(NOW, one.id, "t", "why", 1, b"x")])
         await Announced(database).add([one.id])
         await Announced(database).remove([one.id])
+        await Readings(database).save([Sample(PrinterId("prn-0000000000000000"), NOW, 1.0)])
+        await Readings(database).forget([PrinterId("prn-0000000000000000")])
+        await Readings(database).save([Sample(one.id, NOW, 1.0)])
         with pytest.raises(SetupError, match="refused us"):
             await Printers(database).add(printer().registration)
         with pytest.raises(SetupError, match="refused us"):
@@ -292,6 +317,9 @@ async def test_each_service_may_do_its_work_and_nothing_else(guarded: str, tmp_p
             await States(database).load()
         with pytest.raises(SetupError, match="refused us"):
             await Printers(database).rename(one.id, "x")
+        await Logins(database).save({one.id: Tidings(NOW, connected_at=NOW)})
+    async with client.connect(login("skill")) as database:
+        await the_skill_works(database, one.id, state)
     async with client.connect(login("observer")) as database:
         assert (await States(database).load())[one.id].printer == one.id
         with pytest.raises(SetupError, match="refused us"):

@@ -48,6 +48,7 @@ def test_every_configuration_has_what_safety_rests_on(broker: version.Mosquitto)
         "max_packet_size 65536",
         "set_tcp_nodelay true",
         "log_dest stderr",
+        "log_dest topic",
         "user mosquitto",
     ):
         assert lines.count(line) == 1, line

@@ -39,12 +39,12 @@ def the_line(done: subprocess.CompletedProcess[str], code: int) -> str:
 
 
 @pytest.fixture
-def taken_base() -> Iterator[int]:
-    """Yield a port base whose MQTT port somebody listens on."""
+def taken() -> Iterator[int]:
+    """Yield a port that somebody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        yield listener.getsockname()[1] - 1
+        yield listener.getsockname()[1]
 
 
 @pytest.mark.parametrize("command", ["up", "status", "doctor", "migrate"])
@@ -103,9 +103,12 @@ def test_a_folder_too_deep_for_a_socket_is_refused(tmp_path: Path) -> None:
     assert "too long" in line
 
 
-def test_a_taken_port_is_named_with_the_way_out(tmp_path: Path, taken_base: int) -> None:
-    line = the_line(run(tmp_path, "up", "--port-base", str(taken_base)), SETUP)
-    assert f"port {taken_base + 1} (MQTT)" in line
+@pytest.mark.parametrize(("offset", "purpose"), [(0, "HTTP"), (1, "MQTT")])
+def test_a_taken_port_is_named_with_the_way_out(
+    tmp_path: Path, taken: int, offset: int, purpose: str
+) -> None:
+    line = the_line(run(tmp_path, "up", "--port-base", str(taken - offset)), SETUP)
+    assert f"port {taken} ({purpose})" in line
     assert "--port-base" in line
 
 
@@ -128,6 +131,32 @@ def test_a_name_that_is_none_is_refused_before_anything_else(tmp_path: Path, nam
 def test_a_base_topic_that_cannot_be_is_refused(tmp_path: Path, base: str) -> None:
     done = run(tmp_path, "printer", "add", "Ender", "--base-topic", base)
     the_line(done, SETUP)
+
+
+@pytest.mark.parametrize("arguments", [["Ender"], ["Ender", "max@example.org", "--nobody"]])
+def test_whose_a_printer_shall_be_must_be_said(tmp_path: Path, arguments: list[str]) -> None:
+    assert "--nobody" in the_line(run(tmp_path, "printer", "give", *arguments), SETUP)
+
+
+def test_a_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    login = ("--username", "prn-0123456789abcdef", "--password-file", "nowhere")
+    assert "--password-file" in the_line(run(tmp_path, "simulate", *login), SETUP)
+
+
+def test_nobody_is_invited_where_nobody_may_make_an_account(tmp_path: Path) -> None:
+    settings = {"ACCOUNTS_SIGN_UP": "off", "MONGO_URL": "mongodb://127.0.0.1:9/"}
+    named = {f"VOXTRUDE_{name}": value for name, value in settings.items()}
+    line = the_line(run(tmp_path, "account", "invite", **named), SETUP)
+    assert "VOXTRUDE_ACCOUNTS_SIGN_UP" in line
+
+
+def test_a_setting_of_the_portal_is_told_by_up(tmp_path: Path) -> None:
+    line = the_line(run(tmp_path, "up", VOXTRUDE_SMTP_SECURITY="maybe"), SETUP)
+    assert "VOXTRUDE_SMTP_SECURITY" in line
+    short = {"VOXTRUDE_WEB_SECRET": "hunter2"}
+    line = the_line(run(tmp_path, "up", **short), SETUP)
+    assert "VOXTRUDE_WEB_SECRET" in line
+    assert "hunter2" not in line
 
 
 def test_a_recording_that_is_none_is_named(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from services.opcua_bridge.feed import Feed, News
 from tests.opcua_news import told
 from tests.opcua_printers import REGISTRATION, document, printer
 from voxtrude.documents import PrinterDocument
 from voxtrude.errors import LinkError
 from voxtrude.events import Happening
+from voxtrude.feed import Feed, News
 from voxtrude.mqtt import Connection, Delivery
 from voxtrude.notices import Condition
 from voxtrude.presence import document as presence
@@ -56,7 +56,7 @@ class Broker:
 async def heard(broker: Broker) -> list[News]:
     found: list[News] = []
     try:
-        async for news in Feed(cast("Connection", broker)).news():
+        async for news in Feed(cast("Connection", broker), OPCUA_BRIDGE).news():
             # What has not been used yet is not acknowledged.
             assert len(broker.acknowledged) == len(found)
             found.append(news)

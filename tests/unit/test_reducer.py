@@ -6,7 +6,7 @@ from typing import Any
 
 import bson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -14,8 +14,24 @@ from tests import strategies
 from tests.strategies import BEGAN, BEGAN_AT, PRINTER
 from voxtrude.events import happenings
 from voxtrude.jobs import finished
-from voxtrude.messages import JobEnded, JobStarted, LinkChanged, Message, TimePassed
-from voxtrude.printer import JobId, Outcome, PastJob, PrinterState, PrintFile
+from voxtrude.messages import (
+    Details,
+    JobEnded,
+    JobStarted,
+    LinkChanged,
+    Message,
+    ProgressReported,
+    TimePassed,
+)
+from voxtrude.printer import (
+    JobId,
+    Outcome,
+    PastJob,
+    PrinterState,
+    PrinterStatus,
+    PrintFile,
+    Status,
+)
 from voxtrude.reducer import evolve, waits
 
 STATE = TypeAdapter(PrinterState)
@@ -48,6 +64,16 @@ def test_any_message_on_any_state_gives_a_state_of_the_same_printer(
 
 
 @given(strategies.states(), strategies.everything())
+@example(
+    PrinterState(printer=PRINTER),
+    ProgressReported(
+        printer=PRINTER,
+        received_at=BEGAN,
+        path="",
+        percent=1,
+        details=Details(status=PrinterStatus(Status.STARTING, "STARTING", "Starting")),
+    ),
+)
 def test_a_repeated_message_changes_nothing(state: PrinterState, message: Message) -> None:
     once = evolve(state, message)
     twice = evolve(once, message)
