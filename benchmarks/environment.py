@@ -1,4 +1,4 @@
-"""Ingest as its image holds it: a virtual environment with its own requirements alone.
+"""A service as its image holds it: a virtual environment with its own requirements alone.
 
 The checkout's environment has the tools of all of us, and some libraries load others that
 they merely find; a figure of memory would be theirs.
@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[1]
 TIMEOUT = 300.0
 
 
-def python() -> str:
-    """Return the interpreter of ingest's own environment, made anew where it has changed."""
-    folder = Path.home() / ".cache" / "voxtrude-benchmarks" / "ingest"
-    requirements = ROOT / "requirements" / "ingest.txt"
+def python(service: str = "ingest") -> str:
+    """Return the interpreter of a service's own environment, made anew where it has changed."""
+    folder = Path.home() / ".cache" / "voxtrude-benchmarks" / service
+    requirements = ROOT / "requirements" / f"{service}.txt"
     done, program = folder / "installed", folder / "bin" / "python"
     if not done.exists() or done.read_bytes() != requirements.read_bytes():
         _run(sys.executable, "-m", "venv", "--clear", str(folder))

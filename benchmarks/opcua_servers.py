@@ -22,7 +22,6 @@ from asyncua.server.server import Server
 
 from benchmarks import opcua_load
 from benchmarks.opcua_load import Order, Pace
-from services.opcua_bridge.feed import News
 from services.opcua_bridge.mapping.situation import Pipeline
 from services.opcua_bridge.ports import Ports
 from services.opcua_bridge.server import opened
@@ -30,6 +29,7 @@ from services.opcua_bridge.settings import BridgeSettings
 from services.opcua_bridge.values import SharedValue
 from voxtrude import logs
 from voxtrude.documents import PrinterDocument
+from voxtrude.feed import News
 from voxtrude.opcua.settings import Opcua
 from voxtrude.printer import PrinterId
 from voxtrude.settings import Log

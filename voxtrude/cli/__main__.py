@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from voxtrude import __version__, logs
-from voxtrude.cli import backup, doctor, opcua, printers, simulate, up, watch
+from voxtrude.cli import accounts, backup, doctor, opcua, printers, simulate, up, watch
 from voxtrude.errors import LinkError, SetupError
 from voxtrude.process import EXIT_SETUP, EXIT_UNAVAILABLE
 from voxtrude.settings import Log
@@ -23,6 +23,8 @@ app.command()(up.up)
 app.command()(up.down)
 app.command()(up.status)
 app.add_typer(printers.app, name="printer")
+app.add_typer(accounts.app, name="account")
+app.add_typer(accounts.admin, name="admin")
 app.add_typer(opcua.app, name="opcua")
 app.command()(watch.watch)
 app.command()(doctor.doctor)

@@ -20,7 +20,7 @@ from voxtrude.cli.native import Native
 from voxtrude.cli.options import AsJson, DataDir
 from voxtrude.cli.output import console, show_json
 from voxtrude.cli.processes import Supervisord
-from voxtrude.cli.programs import MONGOD
+from voxtrude.cli.programs import MONGOD, WEB
 from voxtrude.cli.site import Site
 from voxtrude.errors import SetupError
 from voxtrude.mongo import archive
@@ -40,6 +40,7 @@ NAMES = (
     "certificates/server.crt",
     "certificates/server.key",
     f"fleet-{fleet.DEMO}.json",
+    f"{site.SECRETS}/{WEB}",  # second factors are encrypted with it
 )
 OPCUA = "opcua"
 OPCUA_FILES = ("users.json", "check_password", "pki/own/*", "pki/trusted/*", "pki/issuers/*")

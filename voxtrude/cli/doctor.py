@@ -3,14 +3,15 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import typer
 from cryptography import x509
 
-from voxtrude.cli import presence, site
+from voxtrude.cli import portal, presence, site
+from voxtrude.cli.findings import Finding
 from voxtrude.cli.options import AsJson, DataDir
 from voxtrude.cli.output import age, console, show_json, span
 from voxtrude.cli.processes import LOGS, Supervisord
@@ -29,13 +30,14 @@ from voxtrude.printer import PrinterState
 from voxtrude.process import EXIT_UNAVAILABLE, utc_now
 from voxtrude.registration import Registration, Standing
 from voxtrude.settings import Mqtt
-from voxtrude.topics import INGEST, OPCUA_BRIDGE
+from voxtrude.topics import INGEST, OPCUA_BRIDGE, SKILL
 
 SKEW = timedelta(seconds=2)
 HOST_SKEW = timedelta(minutes=2)
 SHOWN = 5
 LOG_TAIL = 256 * 1024
-REFUSED = re.compile(rb"Client (\S+) disconnected, not authorised|unknown client .* not authorised")
+# 2.1 tells the address, too.
+REFUSED = re.compile(rb"Client (\S+)(?: \[\S+\])? disconnected[,:] not authorised")
 BROKER_VERSION = "$SYS/broker/version"
 
 _MARKS: dict[bool | None, tuple[str, str]] = {
@@ -43,15 +45,6 @@ _MARKS: dict[bool | None, tuple[str, str]] = {
     False: ("BAD ", "bold red"),
     None: ("note", "yellow"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check's result; ``ok`` None is a remark, neither good nor bad."""
-
-    check: str
-    ok: bool | None
-    detail: str
 
 
 def doctor(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
@@ -73,12 +66,15 @@ def doctor(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
 async def _examine(where: Site) -> list[Finding]:
     findings = list(_processes(where))
     findings += [finding async for finding in _broker(where)]
+    if where.stack:
+        findings.append(await portal.answers(where))
     findings += _certificate(where)
     findings += _refusals(where)
     try:
         async with connect(where.mongo) as database:
             findings += [finding async for finding in _database(where, database)]
             findings += [finding async for finding in _printers(database)]
+            findings += [finding async for finding in portal.accounts(where, database)]
     except VoxtrudeError as error:
         findings.append(Finding("database", ok=False, detail=str(error)))
     return findings
@@ -114,7 +110,7 @@ async def _broker(where: Site) -> AsyncIterator[Finding]:
             yield Finding("TLS", ok=True, detail=f"port {tls_port}, {where.ca_file} trusted")
     elif login.tls:
         yield Finding("TLS", ok=True, detail="the certificate is trusted")
-    for service in (INGEST, OPCUA_BRIDGE):
+    for service in (INGEST, OPCUA_BRIDGE, SKILL):
         yield await _service(login, service)
 
 
@@ -124,7 +120,7 @@ async def _service(login: Mqtt, service: str) -> Finding:
     except VoxtrudeError as error:
         return Finding(service, ok=False, detail=str(error))
     if document is None:
-        # Who has no factory floor need not run the bridge.
+        # Who has no factory floor need not run the bridge, nor the skill who reads topics.
         return Finding(
             service, ok=False if service == INGEST else None, detail="it has never run here"
         )

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, ValidationError
 
-from broker.control import Control
 from voxtrude import dynsec, files
+from voxtrude.control import Control
 from voxtrude.credentials import hashed, new_secret
 from voxtrude.errors import SetupError
 from voxtrude.mongo.printers import Printers

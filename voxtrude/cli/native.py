@@ -5,36 +5,47 @@ ends in the reverse order. What is kept lies in the data folder.
 """
 
 import asyncio
-import fcntl
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from broker import rendering, secrets
 from voxtrude import files
-from voxtrude.cli import fleet, presence, site
-from voxtrude.cli.processes import LOGS, Process, Supervisord, checked, configure, launch
+from voxtrude.accounts import Purpose
+from voxtrude.cli import accounts, fleet, presence, site
+from voxtrude.cli.processes import (
+    LOGS,
+    Process,
+    Supervisord,
+    checked,
+    configure,
+    last_line,
+    launch,
+)
 from voxtrude.cli.programs import (
     KEEPER,
     MONGOD,
     MOSQUITTO,
-    SECRETS,
+    WEB,
+    has_web_secret,
     mongod,
     mosquitto,
     programs,
 )
 from voxtrude.cli.settings import CliSettings
-from voxtrude.cli.site import Site, Stack
-from voxtrude.dynsec import BRIDGE, INGEST, OBSERVER
+from voxtrude.cli.site import SECRETS, Site, Stack
+from voxtrude.credentials import new_secret
+from voxtrude.dynsec import BRIDGE, INGEST, OBSERVER, PORTAL, SKILL
 from voxtrude.errors import LinkError, SetupError
 from voxtrude.mongo import replica_set
 from voxtrude.mongo.client import connect
 from voxtrude.mongo.printers import Printers
 from voxtrude.mongo.schema import migrate
+from voxtrude.mongo.tickets import Tickets
 from voxtrude.notices import Condition
 from voxtrude.opcua import access
 from voxtrude.process import utc_now
@@ -45,7 +56,7 @@ PATIENCE = 60.0  # seconds until a process must be ready
 PAUSE = 0.1
 WHOLE_STOP = 120.0
 ANYWHERE = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104  (recognised, not bound)
-OPCUA_OFFSET = 3
+OPCUA_OFFSET = 3  # HTTP has the base itself, then come MQTT and MQTT with TLS
 MONGO_OFFSET = 4
 
 Check = Callable[[], Awaitable[bool]]
@@ -63,6 +74,8 @@ class Native:
         self.supervisord = Supervisord(where.supervisor)
         self.viewer_password: str | None = None
         """Of the first OPC UA user, where ``start`` has just made it."""
+        self.setup_code: str | None = None
+        """Of the portal's first administrator, where nobody has an account yet."""
 
     @classmethod
     def planned(cls, place: Path, settings: CliSettings, base: int, simulated: int) -> Self:
@@ -76,6 +89,7 @@ class Native:
             mqtt_host="127.0.0.1" if bind in ANYWHERE else bind,
             mqtt_port=base + 1,
             tls_port=base + 2,
+            http_port=base,
             opcua_port=base + OPCUA_OFFSET,
             mongo_url=url if port else given.url.get_secret_value(),
             database=given.database,
@@ -113,15 +127,15 @@ class Native:
             raise SetupError(f"--data-dir: cannot write {self.place}: {error.strerror}") from None
         if not os.access(self.place, os.W_OK | os.X_OK):
             raise SetupError(f"--data-dir: cannot write {self.place}: permission denied")
-        ports = {
-            self.stack.mqtt_port: "MQTT",
-            self.stack.tls_port: "MQTT with TLS",
-            self.stack.opcua_port: "OPC UA",
-        }
-        if self._mongod_port:
-            ports[self._mongod_port] = "MongoDB"
-        for port, purpose in ports.items():
-            if _is_taken(port):
+        ports = (
+            (self.stack.http_port, "HTTP"),
+            (self.stack.mqtt_port, "MQTT"),
+            (self.stack.tls_port, "MQTT with TLS"),
+            (self.stack.opcua_port, "OPC UA"),
+            (self._mongod_port, "MongoDB"),
+        )
+        for port, purpose in ports:
+            if port and _is_taken(port):
                 raise SetupError(
                     f"port {port} ({purpose}) is taken: choose others with --port-base"
                 )
@@ -149,11 +163,15 @@ class Native:
                 printers = Printers(database)
                 await fleet.ensure(fleet.file(self.place, fleet.DEMO), printers, self._simulated)
                 await self.render(printers)
+                await Tickets(database).end(Purpose.SETUP)  # of a start before this one
             self.viewer_password = access.first_users(self.site.settings.opcua)
             access.client(self.site.settings.opcua, utc_now())
             site.write(self.place, self.stack)
             said("broker and services")
             await self.resume([one.name for one in wanted if one.name != MONGOD])
+            await self._until(SKILL, self._welcomes)
+            async with connect(self.site.mongo) as database:
+                self.setup_code = await accounts.setup_code(database)
         except BaseException:
             await asyncio.to_thread(self._give_up)
             with suppress(OSError):
@@ -171,21 +189,27 @@ class Native:
         registrations = await printers.registrations()
         rendering.render(settings.broker, settings.public.host, registrations, utc_now())
         known = secrets.load(settings.broker.secrets)
-        for account in (INGEST, BRIDGE):
+        for account in (INGEST, BRIDGE, SKILL, PORTAL):
             files.write(self.place / SECRETS / account, known[account].encode())
+        web = self.place / SECRETS / WEB
+        # Made once: second factors are encrypted with it.
+        if not (has_web_secret(settings) or web.exists()):
+            files.write(web, new_secret().encode())
         files.write(self.place / SECRETS / "mongo_url", self.stack.mongo_url.encode())
 
     async def resume(self, names: Iterable[str]) -> None:
-        """Start the broker, then what needs it, and wait until ingest stores and the bridge serves.
+        """Start the broker, then what needs it, and wait until each of them does its work.
 
         Raises:
             LinkError: One of them does not become ready.
         """
         await self._run(MOSQUITTO, self._broker_answers)
-        for name in names:
+        started = list(names)
+        for name in started:
             await asyncio.to_thread(self.supervisord.start, name)
-        for service in (INGEST, OPCUA_BRIDGE):
-            await self._until(service, partial(self._service_runs, service))
+        for service in (INGEST, OPCUA_BRIDGE, SKILL):
+            if service in started:
+                await self._until(service, partial(self._service_runs, service))
         await self._until(KEEPER, self._keeper_runs)
 
     # Readiness -----------------------------------------------------------------------------
@@ -249,43 +273,19 @@ class Native:
         # What a killed predecessor said is retained, too.
         return bool(process.started_at and document.since.timestamp() >= process.started_at)
 
+    async def _welcomes(self) -> bool:
+        """Tell whether the skill has made its own code for the log, which ours replaces."""
+        async with connect(self.site.mongo) as database:
+            if not await accounts.lacks_administrator(database):
+                return True
+            return await Tickets(database).waits(Purpose.SETUP, utc_now())
+
     async def _keeper_runs(self) -> bool:
         return (await self._process(KEEPER)).runs
 
     def _give_up(self) -> None:
         with suppress(LinkError):
             self.supervisord.shutdown(WHOLE_STOP)
-
-
-@contextmanager
-def alone(place: Path) -> Iterator[None]:
-    """Let only one command at a time change the stack in a data folder.
-
-    Raises:
-        SetupError: Another does so right now.
-    """
-    try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, files.PRIVATE)
-    except OSError as error:
-        raise SetupError(f"--data-dir: cannot write {place}: {error.strerror}") from None
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SetupError(f"another `voxtrude` is starting or stopping {place}") from None
-        yield
-    finally:
-        os.close(handle)
-
-
-def last_line(path: Path) -> str:
-    """Return a log's last line, empty where there is none."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _is_taken(port: int) -> bool:

@@ -145,6 +145,15 @@ def launch(
         )
 
 
+def last_line(path: Path) -> str:
+    """Return a log's last line, empty where there is none."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
 class Supervisord:
     """A running supervisord, behind its socket.
 

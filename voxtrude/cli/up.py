@@ -13,13 +13,14 @@ from typing import Annotated
 import typer
 
 from broker import secrets
-from voxtrude.cli import fleet, site
-from voxtrude.cli.native import WHOLE_STOP, Native, alone
+from voxtrude.cli import accounts, fleet, site
+from voxtrude.cli.native import WHOLE_STOP, Native
 from voxtrude.cli.options import AsJson, DataDir
 from voxtrude.cli.output import age, console, remarks, show_facts, show_json, show_table
+from voxtrude.cli.portal import NO_PORTAL
 from voxtrude.cli.processes import LOGS, Process, Supervisord
 from voxtrude.cli.settings import CliSettings
-from voxtrude.cli.site import SOCKET, Site
+from voxtrude.cli.site import SOCKET, Site, alone
 from voxtrude.errors import LinkError, SetupError
 from voxtrude.mongo import schema, users
 from voxtrude.mongo.client import connect
@@ -52,11 +53,13 @@ def up(
     began = asyncio.run(_up(native, leashed=not detach, quiet=as_json))
     running = native.site if began else site.find(place)
     if as_json:
-        show_json(_addresses(running, native.viewer_password))
+        show_json(_addresses(running, native.viewer_password, native.setup_code))
     else:
         _welcome(running, simulated=simulate, began=began, detached=detach)
         if native.viewer_password:
             _show_viewer(native.viewer_password)
+        if native.setup_code:
+            accounts.show_setup(running.portal, native.setup_code)
     if began and not detach:
         asyncio.run(_follow(native))
 
@@ -119,15 +122,22 @@ def down(data_dir: DataDir = None) -> None:
 
 def status(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
     """Show each process of the native stack; the exit code is 69 unless all run."""
-    load(CliSettings)  # a wrong one shall be told here, too
+    settings = load(CliSettings)  # a wrong one shall be told here, too
     place = site.folder(data_dir)
     running = site.answers(place / SOCKET)
     processes = Supervisord(place / SOCKET).processes() if running else []
+    stack = site.read(place) if running else None
+    portal = (
+        Site(place, site.stacked(settings, stack, place), stack).portal
+        if stack and stack.http_port
+        else None
+    )
     if as_json:
         show_json(
             {
                 "running": running,
                 "data_dir": str(place),
+                "http": {"url": portal},
                 "services": {
                     one.name: {
                         "state": one.state,
@@ -150,6 +160,7 @@ def status(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
                 for one in processes
             ),
         )
+        remarks.print(f"portal: {portal or NO_PORTAL}")
     if not running or not all(one.runs for one in processes):
         raise typer.Exit(EXIT_UNAVAILABLE)
 
@@ -157,17 +168,18 @@ def status(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
 def migrate(
     data_dir: DataDir = None,
     *,
-    accounts: Annotated[
+    service_accounts: Annotated[
         Path | None,
         typer.Option(
+            "--accounts",
             help="Make a database user for each service, with the passwords of this JSON file; "
-            "it is made where it is missing. For a database that asks for passwords."
+            "it is made where it is missing. For a database that asks for passwords.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Bring the database to this version; it may run again and again."""
-    done = asyncio.run(_migrate(site.find(data_dir), accounts))
+    done = asyncio.run(_migrate(site.find(data_dir), service_accounts))
     if as_json:
         show_json({"done": done})
     else:
@@ -187,7 +199,9 @@ def _moment(process: Process) -> datetime | None:
     return datetime.fromtimestamp(process.started_at, UTC) if process.started_at else None
 
 
-def _addresses(where: Site, viewer_password: str | None) -> dict[str, object]:
+def _addresses(
+    where: Site, viewer_password: str | None, setup_code: str | None
+) -> dict[str, object]:
     stack = where.stack
     if stack is None:
         raise SetupError("there is no stack")
@@ -202,7 +216,10 @@ def _addresses(where: Site, viewer_password: str | None) -> dict[str, object]:
             "tls_url": f"mqtts://{stack.mqtt_host}:{stack.tls_port}",
             "ca_file": ca_file,
         },
-        "http": {"url": None},
+        "http": {
+            "url": where.portal if stack.http_port else None,
+            "setup_code": setup_code,  # until somebody has an account
+        },
         "opcua": {
             "url": stack.opcua_url,
             "user": access.VIEWER,
@@ -227,6 +244,7 @@ def _welcome(where: Site, *, simulated: int, began: bool, detached: bool) -> Non
     console.print("Voxtrude runs." if began else "Voxtrude runs already.", style="bold green")
     show_facts(
         [
+            ("portal", where.portal if stack.http_port else NO_PORTAL),
             ("MQTT", f"{stack.mqtt_host}:{stack.mqtt_port}"),
             ("MQTT with TLS", f"{stack.mqtt_host}:{stack.tls_port}, authority {where.ca_file}"),
             ("OPC UA", stack.opcua_url),
@@ -239,7 +257,10 @@ def _welcome(where: Site, *, simulated: int, began: bool, detached: bool) -> Non
     console.print("Try:", style="bold")
     tries = [
         (f"{command} watch{option}", "the printers, live"),
-        (f'{command} printer add "My printer"{option}', "a login for one of yours"),
+        (
+            f'{command} printer add "My printer"{option}',
+            "a login for one of yours",
+        ),
         (f"{command} opcua check{option}", "the machines as an OPC UA client sees them"),
         (f"{command} doctor{option}", "whether all is well"),
     ]

@@ -11,27 +11,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from voxtrude import files
+from voxtrude import files, passwords
 from voxtrude.errors import SetupError
 
 SHORTEST_PASSWORD = 8  # characters
 LONGEST_PASSWORD = 128  # bytes in UTF-8: what fits into one block of RSA with a nonce
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
-
-# OWASP's parameters for Argon2id: a Raspberry Pi takes a fifth of a second, and two logins at
-# a time take 40 MB. A hash names its own.
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-# Nobody's password: who is unknown waits as long as who is known.
-_NOBODY = (
-    "$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw"
-    "$b2Q1MzAxNjY5YzY3ZTQ4YzE2ZTk0YjYxOGI1ZDU4ZTE"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +129,8 @@ class Users:
         """
         user = self._users().get(name)
         known = user.password if user is not None else None
-        try:
-            _HASHER.verify(known or _NOBODY, password[:LONGEST_PASSWORD])
-        except (VerificationError, InvalidHashError):
-            return False
-        return known is not None and len(password) <= LONGEST_PASSWORD
+        right = passwords.matches(known, password[:LONGEST_PASSWORD])
+        return right and len(password) <= LONGEST_PASSWORD
 
     def credential(self, name: str) -> str | None:
         """Return the hash of a user's password: it is another one once that was changed.
@@ -203,7 +189,7 @@ def _hashed(password: str) -> str:
         raise SetupError(f"a password needs at least {SHORTEST_PASSWORD} characters")
     if len(password.encode()) > LONGEST_PASSWORD:
         raise SetupError(f"a password has at most {LONGEST_PASSWORD} bytes")
-    return _HASHER.hash(password.encode())
+    return passwords.hashed(password.encode())
 
 
 def _parsed(path: Path) -> dict[str, User]:
