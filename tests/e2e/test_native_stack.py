@@ -23,7 +23,6 @@ from tests.integration.servers import wait_until
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 VOXTRUDE = [sys.executable, "-m", "voxtrude.cli"]
-SECOND_START = 15.0
 DEADLINE = 30.0
 UNAVAILABLE, SETUP = 69, 78
 RECORDING = Path(__file__).parents[1] / "recordings" / "c_pause_resume_cancel.jsonl"
@@ -173,9 +172,7 @@ def test_a_printer_publishes_and_nothing_is_lost_by_down_and_up(tmp_path: Path) 
         assert code not in logged
 
     assert asked_status_of_nothing(place)["running"] is False
-    began = time.monotonic()
     with up(place, base=free_base()) as moved:  # other ports, so another replica set's address
-        assert time.monotonic() - began < SECOND_START
         assert moved["mongo"] != addresses["mongo"]
         assert has_temperature(place, login["id"], 187.5)
         heat(moved, login, 190.0)

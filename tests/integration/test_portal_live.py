@@ -171,14 +171,14 @@ def test_readings_come_for_charts_and_as_a_table(portal: Portal) -> None:
     printer = added(owner)
     fill_readings(portal, printer)
     told = owner.get(f"{printer.path}/readings?hours=1").json()
-    assert told["unit"] == "°F"  # as the reader's language has it
+    assert told["unit"] == "°C"
     names = [(one["name"], one["is_target"]) for one in told["lines"]]
     assert names == [("Progress", False), ("Nozzle", False), ("Nozzle", True)]
     assert all(len(one["values"]) == len(told["at"]) for one in told["lines"])
     assert told["at"] == sorted(told["at"])
     page = owner.get(f"{printer.path}?hours=1").text
     assert "The last hour" in page
-    assert "408.2 °F" in page
+    assert "209 °C" in page
     assert owner.get(f"{printer.path}/readings?hours=2").status_code == 422
     assert owner.get(f"{printer.path}/jobs?page=0").status_code == 422
 
@@ -260,7 +260,7 @@ def test_the_pages_live(portal: Portal, browser: Browser, screen: Screen, dark: 
         expect(page.locator("canvas")).to_have_count(2)
         expect(page.locator('[data-slot="fact.status"]')).to_have_text("paused")
         plugin.tell("temperature/bed", temperature(61.0, 60.0))
-        expect(page.locator(".heaters")).to_contain_text("Bed 142 of 140 °F")
+        expect(page.locator(".heaters")).to_contain_text("Bed 61 of 60 °C")
         for path in ("", "/jobs", "/raw"):
             page.goto(printer.path + path)
             assert browser.barriers(page) == []

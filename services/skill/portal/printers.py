@@ -16,6 +16,7 @@ from services.skill.live.history import prints, unread
 from services.skill.live.phrases import phrases
 from services.skill.live.rows import Slots, head, row
 from services.skill.live.standing import Group, Lifetime
+from services.skill.portal.markup import BLANK, Filled
 from services.skill.portal.ownership import Owned
 from services.skill.roles import Roles, roles
 from services.skill.visitors import SignedIn
@@ -68,8 +69,9 @@ async def index(
         request,
         "printers.html",
         visitor=visitor,
-        head=head(rows.values(), found.fleet.pipeline),
-        rows=ordered,
+        head=Filled(head(rows.values(), found.fleet.pipeline)),
+        rows=[(identity, Filled(one)) for identity, one in ordered],
+        blank=BLANK,
         hidden={identity for identity, one in ordered if not _fits(one, q, state)},
         q=q,
         state=state,
@@ -99,8 +101,9 @@ async def one(
         "printer.html",
         visitor=visitor,
         printer=registration,
-        row=slots,
-        head=head([slots], found.fleet.pipeline),
+        row=Filled(slots),
+        head=Filled(head([slots], found.fleet.pipeline)),
+        blank=BLANK,
         labels=LABELS,
         hours=hours,
         ranges=[str(one) for one in charts.HOURS],

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from babel import Locale, dates, negotiate_locale
 
-from voxtrude.accounts import Preferences, Scale
+from voxtrude.accounts import Preferences
 
 STANDARD = "en-US"
 LOCALES = (
@@ -14,7 +14,6 @@ LOCALES = (
     *("da-DK", "de-AT", "de-CH", "de-DE", "es-ES", "es-MX", "fi-FI", "fr-CA", "fr-FR", "it-IT"),
     *("ja-JP", "nb-NO", "nl-NL", "pl-PL", "pt-BR", "pt-PT", "sv-SE"),
 )
-_FAHRENHEIT = frozenset({"US"})
 _MOST_LANGUAGES = 20  # of those that a browser would like
 
 
@@ -36,14 +35,15 @@ def checked_zone(zone: str) -> str | None:
 
 
 def guessed(accept_language: str, zone: str) -> Preferences:
-    """Return the preferences of somebody who has just come, from what the browser says."""
+    """Return the preferences of somebody who has just come, from what the browser says.
+
+    Degrees are Celsius everywhere: printers, slicers and filament boxes know no others.
+    """
     wanted = [one.split(";")[0].strip() for one in accept_language.split(",")[:_MOST_LANGUAGES]]
     found = negotiate_locale(wanted, LOCALES, sep="-") or STANDARD
     if found not in LOCALES:  # a language alone
         found = next((one for one in LOCALES if one.startswith(found)), STANDARD)
-    country = found.split("-")[1]
-    scale = Scale.FAHRENHEIT if country in _FAHRENHEIT else Scale.CELSIUS
-    return Preferences(locale=found, time_zone=checked_zone(zone), scale=scale)
+    return Preferences(locale=found, time_zone=checked_zone(zone))
 
 
 def moment(at: datetime, preferences: Preferences) -> str:
