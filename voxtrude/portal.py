@@ -28,9 +28,10 @@ class Web(Group):
 
 
 class Accounts(Group):
-    """VOXTRUDE_ACCOUNTS_*: who may make one."""
+    """VOXTRUDE_ACCOUNTS_*: who may make one, and how many printers each may have."""
 
     sign_up: Literal["open", "invite", "off"] = "invite"
+    printers: int = Field(1000, ge=1, description="printers of one account, at the most")
 
 
 class Smtp(Group):

@@ -203,8 +203,8 @@ def checked_base(base: str) -> str:
     """
     if not base or len(base) > MAX_BASE or not base.isprintable():
         raise SetupError(f"a base topic has 1 to {MAX_BASE} printable characters")
-    if any(character in base for character in "+#${}") or base.startswith("/"):
-        raise SetupError("a base topic has no leading slash and none of the characters + # $ { }")
+    if any(character in base for character in "+#$%{}") or base.startswith("/"):
+        raise SetupError("a base topic has no leading slash and none of the characters + # $ % { }")
     if not base.endswith("/"):
         raise SetupError(
             f"the base topic must end in a slash, as OctoPrint-MQTT adds none: {base}/"

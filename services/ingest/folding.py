@@ -194,12 +194,13 @@ class Fleet:
         if after.job and _is_news(before.job, after.job):
             changes.jobs[after.job.id] = (printer, after.job)
 
-    @staticmethod
-    def _note_stranger(changes: Changes, delivery: Delivery) -> None:
+    def _note_stranger(self, changes: Changes, delivery: Delivery) -> None:
         if delivery.retained or not delivery.payload:  # what is emptied is nobody's word
             return
         base = stranger_base(delivery.topic)
-        if base and (base in changes.strangers or len(changes.strangers) < MAX_STRANGERS):
+        if base is None or self.registry.has_left(base):
+            return
+        if base in changes.strangers or len(changes.strangers) < MAX_STRANGERS:
             changes.strangers[base] = datetime.fromtimestamp(delivery.received_at, UTC)
 
 

@@ -18,6 +18,8 @@ from voxtrude.topics import REPORTS, printer_of
 
 STANDARD_FILTER = f"{STANDARD_ROOT}/#"
 
+MAX_LEFT = 1000  # removed printers that are remembered
+
 _REPORT = REPORTS.removesuffix("+")
 
 _GLUED = re.compile(
@@ -40,6 +42,7 @@ class Registry:
         self._glued: dict[str, Registration] = {}
         self._plates: dict[Identification, Identification] = {}
         self._templates: dict[Templates, Templates] = {}
+        self._left: dict[str, None] = {}
         for registration in registrations:
             self.add(registration)
 
@@ -81,6 +84,7 @@ class Registry:
         if registration.standing is Standing.REVOKED:
             return
         base = registration.base_topic
+        self._left.pop(base.removesuffix("/"), None)
         (self._by_base if base.endswith("/") else self._glued)[base] = registration
 
     def remove(self, printer: PrinterId) -> None:
@@ -89,6 +93,16 @@ class Registry:
         if known:
             self._by_base.pop(known.base_topic, None)
             self._glued.pop(known.base_topic, None)
+            self._left[known.base_topic.removesuffix("/")] = None
+            if len(self._left) > MAX_LEFT:
+                del self._left[next(iter(self._left))]
+
+    def has_left(self, base: str) -> bool:
+        """Tell whether a printer had this base topic and was removed: what comes was on its way.
+
+        The broker lets it in no more, and nothing shall be kept of it.
+        """
+        return base.removesuffix("/") in self._left
 
     def owner(self, topic: str) -> Registration | None:
         """Return the printer that publishes on ``topic``; the longest base wins.

@@ -20,6 +20,7 @@ from services.skill.roles import Roles
 from services.skill.settings import SkillSettings
 from services.skill.site import make_site
 from services.skill.upkeep import Upkeep
+from services.skill.web.wire import Limited
 from voxtrude import mqtt
 from voxtrude.errors import SetupError
 from voxtrude.feed import Feed
@@ -31,7 +32,6 @@ from voxtrude.topics import SKILL
 
 log = structlog.get_logger()
 
-HEADER_LIMIT = 32 * 1024  # bytes of a request's head
 KEEP_ALIVE = 30  # seconds
 LAST_REQUESTS = 3  # seconds that open requests get when we end
 
@@ -104,6 +104,8 @@ async def _served(server: uvicorn.Server, listening: socket.socket, fleet: Fleet
     serving = asyncio.ensure_future(server.serve(sockets=[listening]))
     try:
         await asyncio.shield(serving)
+        # The others would go on, and nobody would answer.
+        raise RuntimeError("the HTTP server has ended by itself")
     finally:
         fleet.close()
         server.should_exit = True
@@ -136,7 +138,7 @@ def _config(settings: SkillSettings, site: FastAPI) -> uvicorn.Config:
         date_header=True,
         proxy_headers=bool(settings.web.proxies),
         forwarded_allow_ips=settings.web.proxies or None,
-        h11_max_incomplete_event_size=HEADER_LIMIT,
+        http=Limited,
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=LAST_REQUESTS,
         limit_concurrency=2000,

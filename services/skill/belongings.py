@@ -1,11 +1,14 @@
-"""Everything that belongs to an account: told as one document, and deleted as a whole."""
+"""Everything that belongs to an account: added to, told as one document, deleted as a whole."""
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
+
+from services.skill.accounts.refusals import Refusal
 from services.skill.roles import Roles
 from voxtrude.accounts import Account
 from voxtrude.documents import PrinterDocument
@@ -15,12 +18,52 @@ from voxtrude.mongo.printers import Printers
 from voxtrude.mongo.quarantine import Quarantine
 from voxtrude.mongo.readings import Readings
 from voxtrude.mongo.states import States
+from voxtrude.mongo.unknown import UnknownPrinters
 from voxtrude.process import utc_now
+from voxtrude.registrar import Added
 from voxtrude.registration import Registration
+
+log = structlog.get_logger()
 
 READINGS = 1440  # of a printer: one a minute of a day
 JOBS = 10_000  # of a printer, at the most
 REJECTED = 1000  # unreadable messages of a printer, at the most
+
+
+async def add(roles: Roles, account: Account, name: str, base_topic: str | None = None) -> Added:
+    """Register a printer of an account.
+
+    Raises:
+        Refusal: The account has as many as it may.
+        SetupError: The name or the base topic cannot be.
+        LinkError: The broker or the database is away; then nothing of it remains.
+    """
+    most = roles.settings.accounts.printers
+    # Counted while it is our turn: of many at once none slips by.
+    async with roles.registrar() as registrar:
+        if await registrar.printers.count(account.id) >= most:
+            raise Refusal("too-many", f"An account has at most {most} printers here. Delete one.")
+        added = await registrar.add(name, base_topic, account.id)
+    await UnknownPrinters(roles.database).forget(added.registration.base_topic)
+    log.info("printer added", printer=added.registration.id)
+    return added
+
+
+async def added_since(
+    roles: Roles, account: Account, name: str, moment: str
+) -> Registration | None:
+    """Return the printer of this name that an account has added since a page was made.
+
+    A page that is loaded again sends its form again: that is no wish for a second printer.
+    ``moment`` is what the page had from us, or anything else.
+    """
+    try:
+        since = datetime.fromisoformat(moment)
+    except ValueError:
+        return None
+    since = since if since.tzinfo else since.replace(tzinfo=UTC)
+    known = await Printers(roles.database).owned([account.id])
+    return next((one for one in known if one.name == name and one.created_at > since), None)
 
 
 async def told(roles: Roles, account: Account) -> AsyncIterator[str]:

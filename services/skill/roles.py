@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
+import structlog
 from fastapi import Request
 
 from services.skill.accounts.office import Office
@@ -13,8 +14,11 @@ from services.skill.live.fleet import Fleet
 from services.skill.reporter import Reporter
 from services.skill.settings import SkillSettings
 from voxtrude import registrar
+from voxtrude.errors import LinkError, SetupError
 from voxtrude.mongo.client import Database
 from voxtrude.registrar import Registrar
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,19 @@ class Roles:
         """Open the broker to change printers' logins; one at a time, as the account's session.
 
         Raises:
-            LinkError: The broker is away.
+            LinkError: The broker is away, or does not let us; the log says which.
         """
         login = self.settings.registrar
         account = self.settings.portal.username
-        async with self._turn, registrar.opened(self.database, login, account) as found:
+        async with self._turn, AsyncExitStack() as stack:
+            try:
+                found = await stack.enter_async_context(
+                    registrar.opened(self.database, login, account)
+                )
+            except SetupError as error:
+                # Whoever adds a printer cannot mend it, and what they entered is right.
+                log.error("cannot change logins", reason=str(error), check="VOXTRUDE_PORTAL_*")  # noqa: TRY400  (one line)
+                raise LinkError("the broker does not let the portal change logins") from None
             yield found
 
 

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import TypedDict
 
 from fastapi import FastAPI
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 
 from services.skill import api, legacy, metrics, portal
 from services.skill.roles import Roles
@@ -32,9 +33,10 @@ def make_site(roles: Roles) -> FastAPI:
         redoc_url=None,
         openapi_url=None,  # api.openapi serves what programs may use
         lifespan=lifespan,
-        max_body_size=MAX_BODY,
     )
     errors.install(site)
+    # Within what puts our headers on each answer: FastAPI's own parameter would stand outside.
+    site.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY)
     headers.install(site, roles.settings.url)
     static.install(site, roles.settings.web.assets)
     metrics.install(site)

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -239,6 +241,65 @@ def test_lists_come_in_pages(portal: Portal) -> None:
     some = client.get("/printers", params={"id": ids[1:3]}).json()["printers"]
     assert [one["printer"]["id"] for one in some] == ids[1:3]
     assert client.get("/jobs").json() == {"jobs": [], "next": None}
+
+
+def test_many_printers_are_added_at_once(portal: Portal) -> None:
+    client = program(portal, token(portal.member()))
+
+    def add(number: int) -> int:
+        return client.post("/printers", json={"name": f"p {number}"}).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(add, range(16))) == {201}
+    assert len(client.get("/printers").json()["printers"]) == 16
+
+
+def test_the_print_history_of_all_printers(portal: Portal) -> None:
+    mine = program(portal, token(portal.member()))
+    theirs = program(portal, token(portal.member("eve@example.org")))
+    printers = [
+        client.post("/printers", json={"name": "p"}).json()["registration"]["id"]
+        for client in (mine, mine, theirs)
+    ]
+    began = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    portal.stack.collection("jobs").insert_many(
+        [
+            {
+                "_id": f"{printer}.{number}",
+                "printer": printer,
+                "file": {"name": "a.gcode", "path": "a.gcode", "storage": "local", "size": None},
+                "started_at": began,
+                # Several at the same moment: a page may end among them.
+                "written_at": datetime.now(UTC) - timedelta(hours=number // 2),
+                "ended_at": began + timedelta(hours=1),
+                "outcome": "done",
+                "duration": 3600.0,
+                "progress": 100.0,
+                "error": None,
+                "origin": "live",
+            }
+            for printer in printers
+            for number in range(4)
+        ]
+    )
+    seen: list[str] = []
+    before: dict[str, str] = {}
+    while True:
+        page = mine.get("/jobs", params={"limit": "3", **before}).json()
+        seen += [one["id"] for one in page["jobs"]]
+        if page["next"] is None:
+            break
+        before = {"before": page["next"]}
+    assert len(seen) == len(set(seen)) == 8
+    assert not any(printers[2] in one for one in seen)
+    one = mine.get(f"/printers/{printers[0]}/jobs").json()["jobs"]
+    assert [job["id"] for job in one] == [job for job in seen if printers[0] in job]
+    assert one[0]["duration"] == 3600.0
+    assert one[0]["outcome"] == "done"
+    recent = (datetime.now(UTC) - timedelta(minutes=30)).isoformat()
+    assert len(mine.get("/jobs", params={"since": recent}).json()["jobs"]) == 4
+    assert len(mine.get("/jobs", params={"until": recent}).json()["jobs"]) == 4
+    assert mine.get("/jobs", params={"before": "99999999999999.x"}).status_code == 200
 
 
 def test_the_stream_tells_all_and_then_what_changes(portal: Portal) -> None:

@@ -63,7 +63,7 @@ def fits(browser: Browser, page: Page) -> None:
 
 @pytest.mark.parametrize(("screen", "dark"), [("phone", True), ("desktop", False)])
 def test_the_documentation_can_be_read(
-    portal: Portal, browser: Browser, screen: Screen, dark: bool
+    portal: Portal, browser: Browser, screen: Screen, *, dark: bool
 ) -> None:
     page = browser.page(portal.url, "/api", screen, dark=dark)
     browser.shoot(page, f"api-{screen}")
@@ -85,7 +85,7 @@ def test_from_octoprints_settings_to_a_key_that_works(
     browser.shoot(page, f"connect-{screen}")
     fits(browser, page)
     page.get_by_role("button", name="Add the printer").click()
-    key = page.get_by_label("Printer Unique Key").input_value()
+    key = page.get_by_role("textbox", name="Printer Unique Key").input_value()
     browser.shoot(page, f"plugin-key-{screen}")
     fits(browser, page)
 

@@ -4,13 +4,15 @@ import secrets
 from pathlib import Path
 
 import httpx
+import pymongo
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.integration.brokers import site
 from tests.integration.portals import Portal, settled
 from tests.integration.portals import portal as running_portal
 from tests.integration.programs import program, stream, token
-from tests.integration.servers import wait_until
+from tests.integration.servers import free_port, mongod, wait_until
 from tests.integration.stacks import DEADLINE, Stack, heater, temperature
 
 pytestmark = pytest.mark.integration
@@ -98,3 +100,40 @@ def test_it_is_ready_once_everything_is_there(portal: Portal) -> None:
     portal.stack.collection("meta").delete_one({"_id": "schema"})
     away = httpx.get(f"{portal.url}/readyz")
     assert (away.status_code, away.json()["missing"]) == (503, ["database"])
+
+
+def test_while_the_database_is_away_everybody_is_told_so(tmp_path: Path) -> None:
+    port = free_port()
+    folder = tmp_path / "mongod"
+    folder.mkdir()
+    place = site("native", tmp_path / "data")
+    place.render()
+    url = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
+    with (
+        mongod(folder, port) as database,
+        place.run() as broker,
+        pymongo.MongoClient[dict[str, object]](url) as client,
+    ):
+        stack = Stack(place, url, "away", tmp_path, client, broker)
+        settled(stack.prepare())
+        with stack.ingest(), running_portal(stack) as found:
+            programmed = program(found, token(found.admin()))
+            key = programmed.post("/printers", json={"name": "Prusa"}).json()["plugin_key"]
+            database.kill()
+            refused = programmed.get("/printers")
+            assert refused.status_code == 503
+            assert int(refused.headers["retry-after"]) > 0
+            assert "mongo" not in refused.text.lower()
+            report = {"PrinterId": key, "PrinterName": "Prusa", "Details": []}
+            for name in ("UpdatePrinterStatus", "VerifyPrinterRegistration"):
+                answer = httpx.post(f"{found.url}/api/{name}", json=report, timeout=30)
+                assert answer.status_code == 503
+                assert answer.json()["apiResult"] == "Error"
+            ready = httpx.get(f"{found.url}/readyz")
+            assert ready.status_code == 503
+            assert "database" in ready.json()["missing"]
+            assert httpx.get(f"{found.url}/healthz").status_code == 200
+            told = figures(httpx.get(f"{found.url}/metrics").text)
+            assert told["voxtrude_skill_database_up"][()] == 0
+            assert "voxtrude_skill_accounts" not in told
+            assert "unexpectedly" not in found.skill.said

@@ -268,3 +268,19 @@ def test_the_pages_live(portal: Portal, browser: Browser, screen: Screen, dark: 
         page.goto(printer.path)
         owner.submit(f"{printer.path}/remove")
         page.wait_for_url("**/printers")
+
+
+def test_who_comes_back_after_the_session_ended_is_asked_to_sign_in(
+    portal: Portal, browser: Browser
+) -> None:
+    owner = portal.member()
+    added(owner, "Prusa")
+    page = as_person(browser, portal, "/printers", "desktop", dark=False)
+    expect(page.locator(".printer")).to_have_count(1)
+    # A page that is left has no stream that could tell it that its session ends.
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))")
+    owner.submit("/account/sessions", action="/account/sessions/end")
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    expect(page.locator("#interrupted")).to_contain_text("You are signed out")
+    expect(page.get_by_role("link", name="Sign in again")).to_be_visible()
+    browser.forgive("401")

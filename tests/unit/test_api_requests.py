@@ -75,3 +75,15 @@ def test_base_topics_that_cannot_be(base: str) -> None:
     with pytest.raises(ValidationError):
         NewPrinter(name="Prusa", base_topic=base)
     assert BASE.endswith("$")
+
+
+@pytest.mark.parametrize("year", ["2024", 2024.5, True, 1979, 2101, 1e300, float("nan"), []])
+def test_years_that_cannot_be(year: object) -> None:
+    with pytest.raises(ValidationError):
+        PlateChange.model_validate({"year_of_construction": year})
+    assert PlateChange.model_validate({"year_of_construction": 2024.0}).year_of_construction == 2024
+
+
+def test_the_schema_tells_every_limit_of_a_year() -> None:
+    told = PlateChange.model_json_schema()["properties"]["year_of_construction"]["anyOf"][0]
+    assert told == {"type": "integer", "minimum": 1980, "maximum": 2100}

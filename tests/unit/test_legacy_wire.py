@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.ingest import reports
 from services.skill.legacy import wire
 from services.skill.legacy.pace import BURST, Pace
 from voxtrude.printer import PrinterId
@@ -146,6 +147,22 @@ def test_any_details_make_a_report_that_can_be_sent(details: list[object]) -> No
     told = json.loads(document.model_dump_json())
     for name, least, most in wire.NUMBERS.values():
         assert told[name] is None or least <= told[name] <= most
+    # Ingest takes whatever we let pass.
+    payload = document.model_dump_json().encode()
+    reports.read(PRINTER, f"voxtrude/v1/reports/{PRINTER}", payload, NOW.timestamp())
+
+
+def test_the_extremes_that_we_let_pass_are_taken_by_ingest() -> None:
+    for index in (1, 2):
+        details = [
+            {"StatusTypeId": kind, "StatusValue": limits[index]}
+            for kind, limits in wire.NUMBERS.items()
+        ]
+        texts = [{"StatusTypeId": kind, "StatusValue": "x" * 9000} for kind in wire.TEXTS]
+        document = wire.report(PRINTER, {"Details": details + texts}, NOW)
+        assert None not in document.model_dump().values()
+        payload = document.model_dump_json().encode()
+        reports.read(PRINTER, f"voxtrude/v1/reports/{PRINTER}", payload, NOW.timestamp())
 
 
 def test_a_burst_passes_and_a_flood_does_not() -> None:

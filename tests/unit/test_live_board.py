@@ -176,3 +176,17 @@ async def test_a_row_is_made_once_for_all_who_read_it_alike() -> None:
     told = await news(detailed)
     assert fleet.read == 30
     assert "fact.link" in next(iter(told["rows"].values()))
+
+
+async def test_the_rows_of_printers_that_are_gone_are_forgotten() -> None:
+    fleet = Fleet()
+    given, removed = fleet.put(1, ADA, hot(200)), fleet.put(2, ADA, hot(200))
+    one = watcher(fleet)
+    await news(one)
+    assert one.board.keeps(given)
+    assert one.board.keeps(removed)
+    fleet.put(1, MAX, hot(200))
+    fleet.owners.remove(removed)
+    assert (await news(one))["gone"] == [given, removed]
+    assert one.board.keeps(given)  # it is somebody else's now, who may be looking
+    assert not one.board.keeps(removed)

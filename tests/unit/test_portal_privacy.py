@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from services.skill.portal import catalog
-from services.skill.portal.words import NoWordsError, rows
+from services.skill.portal.descriptions import NoWordsError, rows
 from voxtrude.mongo import schema
 from voxtrude.retention import Retention
 

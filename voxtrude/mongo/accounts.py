@@ -106,16 +106,17 @@ class Accounts:
     async def remove(self, account: AccountId) -> None:
         """Delete an account with its sessions, links and tokens; its printers go before.
 
-        The counters of its failed logins go by themselves, within the hour.
+        The account itself goes last: where the database goes away, its owner can do it again.
         """
         with translated():
-            found = await self._collection.find_one_and_delete({"_id": account})
+            found = await self._collection.find_one({"_id": account}, {"key": 1})
             traces: list[Document] = [{"account": account}]
             if found:
                 traces.append({"email": found["key"]})
             await self._database[TICKETS].delete_many({"$or": traces})
-            await self._database[SESSIONS].delete_many({"account": account})
             await self._database[TOKENS].delete_many({"account": account})
+            await self._database[SESSIONS].delete_many({"account": account})
+            await self._collection.delete_one({"_id": account})
 
     async def _one(self, query: Document, now: datetime) -> Account | None:
         with translated():

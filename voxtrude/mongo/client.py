@@ -1,7 +1,7 @@
 """Opening the database, and the map from the driver's errors to ours."""
 
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -83,6 +83,19 @@ class Database:
             stream: ChangeStream = await opened if inspect.isawaitable(opened) else opened
             async with stream:
                 yield stream
+
+
+async def aggregated(collection: Collection, pipeline: list[Document]) -> AsyncIterator[Document]:
+    """Yield what an aggregation returns; the drivers differ in when they ask.
+
+    Raises:
+        LinkError: The database is away.
+    """
+    with translated():
+        opened: Any = collection.aggregate(pipeline)
+        found = await opened if inspect.isawaitable(opened) else opened
+        async for document in cast("AsyncIterable[Document]", found):
+            yield document
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pymongo.errors import DuplicateKeyError
 from voxtrude.credentials import Credential
 from voxtrude.errors import SetupError
 from voxtrude.mongo.bulk import write
-from voxtrude.mongo.client import Database, Document, translated
+from voxtrude.mongo.client import Database, Document, aggregated, translated
 from voxtrude.mongo.schema import JOBS, LOGINS, PRINTERS, QUARANTINE, READINGS, STATES
 from voxtrude.printer import PrinterId
 from voxtrude.registration import AccountId, Factory, Identification, Registration, Standing
@@ -69,6 +69,19 @@ class Printers:
                 {"_id": printer, "owner": {"$in": list(reach)}}
             )
         return _from_document(document) if document else None
+
+    async def count(self, owner: AccountId) -> int:
+        """Return how many printers an account has."""
+        with translated():
+            return await self._collection.count_documents({"owner": owner})
+
+    async def counts(self) -> dict[AccountId | None, int]:
+        """Return how many printers each account has; None stands for those of nobody."""
+        group: Document = {"_id": "$owner", "count": {"$sum": 1}}
+        return {
+            one["_id"]: one["count"]
+            async for one in aggregated(self._collection, [{"$group": group}])
+        }
 
     async def give(self, printer: PrinterId, owner: AccountId | None) -> None:
         """Give a printer to an account, or to the installation."""

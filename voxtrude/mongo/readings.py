@@ -3,16 +3,14 @@
 A time series of MongoDB: it packs one printer's readings, and lets them expire by itself.
 """
 
-import inspect
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
 
 from pymongo import InsertOne, WriteConcern
 
 from voxtrude.mongo.bulk import write
-from voxtrude.mongo.client import CODEC, Database, Document, translated
+from voxtrude.mongo.client import CODEC, Database, Document, aggregated, translated
 from voxtrude.mongo.schema import READINGS
 from voxtrude.printer import PrinterId
 
@@ -72,16 +70,11 @@ class Readings:
         if points < 1 or since >= until:
             return []
         milliseconds = (until - since).total_seconds() * 1000
-        with translated():
-            opened: Any = self._collection.aggregate(
-                _pipeline(printer, since, until, milliseconds / points)
-            )
-            # The drivers differ in when they ask.
-            found = cast(
-                "AsyncIterable[Document]",
-                await opened if inspect.isawaitable(opened) else opened,
-            )
-            return [_from_document(printer, document) async for document in found]
+        pipeline = _pipeline(printer, since, until, milliseconds / points)
+        return [
+            _from_document(printer, document)
+            async for document in aggregated(self._collection, pipeline)
+        ]
 
 
 def _document(sample: Sample) -> Document:

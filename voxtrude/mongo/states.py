@@ -4,18 +4,17 @@ Besides the state a document holds ``applied``: which of the broker's messages a
 that the broker may send again (see services.ingest.inbox). Both change in one write.
 """
 
-import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pymongo import ReplaceOne
 
 from voxtrude.mongo.bulk import Rejection, write
-from voxtrude.mongo.client import Database, Document, translated
+from voxtrude.mongo.client import Database, Document, aggregated, translated
 from voxtrude.mongo.schema import STATES
 from voxtrude.printer import Link, Origin, PrinterId, PrinterState
 
@@ -135,16 +134,8 @@ class States:
             "presence": {"$ifNull": ["$state.presence.value", "unknown"]},
         }
         seen_at = {"$max": "$state.seen_at"}
-        with translated():
-            opened: Any = self._collection.aggregate(
-                [{"$group": {"_id": told, "count": {"$sum": 1}, "seen_at": seen_at}}]
-            )
-            # The drivers differ in when they ask.
-            found = cast(
-                "AsyncIterable[Document]",
-                await opened if inspect.isawaitable(opened) else opened,
-            )
-            groups = [one async for one in found]
+        counted: Document = {"_id": told, "count": {"$sum": 1}, "seen_at": seen_at}
+        groups = [one async for one in aggregated(self._collection, [{"$group": counted}])]
         return Census(
             {(one["_id"]["state"], one["_id"]["presence"]): one["count"] for one in groups},
             max((one["seen_at"] for one in groups if one["seen_at"]), default=None),

@@ -59,7 +59,7 @@ ROLES: dict[str, dict[str, list[str]]] = {
         READINGS: FORGET,
         LOGINS: FORGET,
         UNKNOWN: FORGET,
-        META: WRITE,
+        META: READ,
     },
     # Looks, for people.
     "observer": {

@@ -1,7 +1,5 @@
 """Who gets an account: the first administrator, the invited, and whoever signs up."""
 
-from datetime import timedelta
-
 from services.skill.accounts import letters
 from services.skill.accounts.desk import Desk, address
 from services.skill.accounts.refusals import Refusal
@@ -15,8 +13,10 @@ from voxtrude.accounts import (
     email_key,
     new_account_id,
 )
+from voxtrude.mongo.tickets import LIFETIMES
 
-UNCONFIRMED = timedelta(days=7)  # how long an account waits for its address to be confirmed
+UNCONFIRMED = LIFETIMES[Purpose.VERIFY]
+"""How long an account waits for its address to be confirmed."""
 
 
 class Admission(Desk):

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from voxtrude.accounts import Purpose
+from voxtrude.mongo.tickets import LIFETIMES
+
 _NOT_YOU = "If you have not asked for this, do nothing."
 
 
@@ -20,7 +23,8 @@ def confirm(url: str, code: str) -> Letter:
     return Letter(
         "Confirm your e-mail address",
         f"Somebody, most likely you, has made an account at {url} with this address.\n\n"
-        f"Open this link within 7 days to confirm it:\n\n{url}/verify/{code}\n\n"
+        f"Open this link within {_days(LIFETIMES[Purpose.VERIFY])} to confirm it:\n\n"
+        f"{url}/verify/{code}\n\n"
         f"{_NOT_YOU} The account goes by itself.\n",
     )
 
@@ -41,7 +45,8 @@ def reset(url: str, code: str) -> Letter:
     return Letter(
         "Choose a new password",
         f"Somebody, most likely you, has forgotten the password of this address at {url}.\n\n"
-        f"Open this link within an hour to choose a new one:\n\n{url}/reset/{code}\n\n"
+        f"Open this link within {_days(LIFETIMES[Purpose.RESET])} to choose a new one:\n\n"
+        f"{url}/reset/{code}\n\n"
         f"{_NOT_YOU} The password stays as it is.\n",
     )
 
@@ -51,7 +56,8 @@ def invitation(url: str, code: str) -> Letter:
     return Letter(
         "You are invited to watch 3D printers",
         f"You are invited to make an account at {url}, to see how 3D printers are.\n\n"
-        f"Open this link within 7 days; it works once:\n\n{url}/join/{code}\n",
+        f"Open this link within {_days(LIFETIMES[Purpose.INVITE])}; it works once:\n\n"
+        f"{url}/join/{code}\n",
     )
 
 

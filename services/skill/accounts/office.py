@@ -10,7 +10,7 @@ from services.skill.accounts.factor import Totp
 from services.skill.accounts.letters import Letter
 from services.skill.accounts.recovery import Recovery
 from services.skill.accounts.refusals import Refusal
-from services.skill.accounts.throttle import FACTOR, LETTERS, LOGIN
+from services.skill.accounts.throttle import FACTOR, LETTERS, LOGIN, VISITS
 from voxtrude.accounts import Account, Preferences, Role
 from voxtrude.registration import AccountId
 
@@ -56,7 +56,7 @@ class Office(Admission, Entrance, Recovery):
         await self.may_delete(account)
         await self._accounts.remove(account.id)
         await self._throttle.clear(
-            (LOGIN, account.key), (LETTERS, account.key), (FACTOR, account.id)
+            (LOGIN, account.key), (LETTERS, account.key), (FACTOR, account.id), (VISITS, account.id)
         )
 
     async def may_delete(self, account: Account) -> None:
@@ -67,6 +67,14 @@ class Office(Admission, Entrance, Recovery):
         """
         if account.role is Role.ADMIN and await self._accounts.count(self._clock()) > 1:
             await self._others_administrate(account)
+
+    async def count_visit(self, account: Account) -> None:
+        """Count one visit to an OctoPrint that an account asks us for.
+
+        Raises:
+            Refusal: There were many in a short time.
+        """
+        await self._throttle.enter((VISITS, account.id))
 
     async def write(self, account: Account, letter: Letter) -> None:
         """Send somebody a letter.

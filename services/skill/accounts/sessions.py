@@ -13,6 +13,7 @@ from voxtrude.mongo.sessions import StoredSessions
 IDLE = timedelta(days=30)  # a session ends when it was not used for so long
 LONGEST = timedelta(days=180)  # and then in any case
 NOTED = timedelta(minutes=1)  # how exactly it is known when it was used last
+MOST = 100  # of one account; with more the one that was used longest ago ends
 
 COOKIE_BYTES = 32
 _COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -31,6 +32,9 @@ class Sessions:
         """Begin a session and return its cookie: always a new one."""
         cookie = secrets.token_urlsafe(COOKIE_BYTES)
         now = self._clock()
+        known = await self._stored.of(account.id, now)
+        for oldest in known[MOST - 1 :]:
+            await self._stored.remove(account.id, oldest.id)
         await self._stored.add(
             Session(
                 id=digest(cookie),
@@ -58,6 +62,10 @@ class Sessions:
             await self._stored.use(session.id, now, ends)
             session = session.model_copy(update={"used_at": now, "expires_at": ends})
         return session, account
+
+    async def stands(self, session: Session) -> bool:
+        """Tell whether a session has not ended; it is not extended by that."""
+        return await self._stored.get(session.id, self._clock()) is not None
 
     async def of(self, account: Account) -> list[Session]:
         """Return an account's sessions, the one used last first."""

@@ -36,6 +36,9 @@ NETWORK = Limit("network", 50, timedelta(hours=1))  # whatever was wrong, from o
 REQUESTS = Limit("requests", 50, timedelta(hours=1))  # sign-ups and forgotten passwords from it
 LETTERS = Limit("letters", 5, timedelta(hours=1))  # to one address
 
+VISITS = Limit("visits", 20, timedelta(minutes=10))
+"""So often may one account let us ask an OctoPrint: nobody looks for other machines with us."""
+
 
 class Throttle:
     """Counts in the database: a restart forgives nothing."""

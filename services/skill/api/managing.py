@@ -7,6 +7,7 @@ import structlog
 from fastapi import APIRouter, HTTPException, Response
 from starlette.requests import Request
 
+from services.skill import belongings
 from services.skill.api.access import Route, Writer
 from services.skill.api.documents import KeyDocument, RegistrationDocument, WayDocument
 from services.skill.api.ownership import Written, changing, find, registrar
@@ -15,7 +16,6 @@ from services.skill.api.requests import NewPrinter, PrinterChange
 from services.skill.onboarding import fragments
 from services.skill.roles import roles
 from voxtrude.errors import SetupError
-from voxtrude.mongo.unknown import UnknownPrinters
 from voxtrude.process import utc_now
 from voxtrude.registrar import Added
 from voxtrude.registration import Standing, checked_base, checked_name, checked_plate
@@ -43,13 +43,10 @@ async def add(
         base = checked_base(sent.base_topic) if sent.base_topic else None
     except SetupError as error:
         raise HTTPException(409, _sentence(error)) from None
-    async with role.registrar() as opened:
-        try:
-            added = await opened.add(sent.name, base, caller.account.id)
-        except SetupError as error:
-            raise HTTPException(409, _sentence(error)) from None
-    await UnknownPrinters(role.database).forget(added.registration.base_topic)
-    log.info("printer added", printer=added.registration.id)
+    try:
+        added = await belongings.add(role, caller.account, sent.name, base)
+    except SetupError as error:
+        raise HTTPException(409, _sentence(error)) from None
     response.headers["Location"] = f"/api/v1/printers/{added.registration.id}"
     return _told(request, added)
 

@@ -71,7 +71,12 @@ BODY: Answers = {
 }
 """What every route that takes a body may answer, too."""
 
-TAKEN: Answers = {409: _answer("Another printer has that base topic, or Voxtrude itself does.")}
+TAKEN: Answers = {
+    409: _answer(
+        "Another printer has that base topic, or Voxtrude itself does; or the account has as many "
+        "printers as it may."
+    )
+}
 FULL: Answers = {
     429: _answer("Too many streams of this account are open, or too many wrong tokens.", _WAIT)
 }

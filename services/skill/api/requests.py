@@ -29,7 +29,7 @@ letter there might be nothing left of it. All are printable."""
 
 NAME = f"[{LETTERS}]"
 BASE = r'^[ -"&-*,-.0-z|~][ -"&-*,-z|~]*/$'
-JOB = r"^[0-9]{1,14}\.prn-[0-9a-f]{16}\.-?[0-9]{1,20}[a-z]?$"
+JOB = r"^[0-9]{1,14}\.[!-~]{1,100}$"
 
 _RFC3339 = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[Tt ](?P<minute>\d\d:\d\d):(?P<seconds>[0-5]\d|60)"
@@ -46,6 +46,11 @@ MOST_POINTS = 1000
 def visible(text: str) -> str:
     """Return a text in one line, without what nobody can see."""
     return " ".join("".join(one for one in text if one.isprintable() or one.isspace()).split())
+
+
+def _whole(number: Any) -> Any:  # noqa: ANN401  (whatever was sent)
+    """Return a number that JSON calls an integer, 2024.0 too, as one."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _listed(text: str | None) -> str | None:
@@ -91,6 +96,9 @@ Name = Annotated[
 Line = Annotated[str | None, Field(max_length=MAX_PLATE), AfterValidator(_listed)]
 
 
+Year = Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR, strict=True), BeforeValidator(_whole)]
+
+
 class Sent(BaseModel):
     """What every body and query is."""
 
@@ -118,9 +126,7 @@ class PlateChange(Sent):
     model: Line = Field(None, description="which model it is")
     serial_number: Line = Field(None, description="its serial number")
     location: Line = Field(None, description="where it stands")
-    year_of_construction: int | None = Field(
-        None, ge=FIRST_YEAR, le=LAST_YEAR, strict=True, description="when it was built"
-    )
+    year_of_construction: Year | None = Field(None, description="when it was built")
 
 
 class PrinterChange(Sent):

@@ -1,8 +1,8 @@
 """Live changes for programs, as server-sent events."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
@@ -99,26 +99,27 @@ async def stream(request: Request, caller: Reader, watch: Annotated[Watch, Query
     return StreamingResponse(_told(role, caller, only), media_type=EVENTS, headers=_HEADERS)
 
 
-async def _told(role: Roles, caller: Caller, only: PrinterId | None) -> AsyncIterator[bytes]:
+async def _told(role: Roles, caller: Caller, only: PrinterId | None) -> AsyncGenerator[bytes]:
     clock = asyncio.get_running_loop().time
     spoke, told = clock(), False
     pipeline: Condition | None = None
     with role.fleet.turnstile.entered(caller.account.id):
         yield format_sse_event(retry=RETRY)
-        async for batch in _batches(role, caller):
-            pieces = [] if batch is None else _events(batch, only)
-            if batch is not None and (batch.pipeline is not pipeline or not told):
-                pipeline, told = batch.pipeline, True
-                pieces.insert(0, _event("pipeline", Pipeline(state=pipeline)))
-            if pieces:
-                spoke = clock()
-                yield b"".join(pieces)
-            elif clock() - spoke > HEARTBEAT:
-                spoke = clock()
-                yield format_sse_event(comment="still here")
+        async with aclosing(_batches(role, caller)) as batches:
+            async for batch in batches:
+                pieces = [] if batch is None else _events(batch, only)
+                if batch is not None and (batch.pipeline is not pipeline or not told):
+                    pipeline, told = batch.pipeline, True
+                    pieces.insert(0, _event("pipeline", Pipeline(state=pipeline)))
+                if pieces:
+                    spoke = clock()
+                    yield b"".join(pieces)
+                elif clock() - spoke > HEARTBEAT:
+                    spoke = clock()
+                    yield format_sse_event(comment="still here")
 
 
-async def _batches(role: Roles, caller: Caller) -> AsyncIterator[Batch | None]:
+async def _batches(role: Roles, caller: Caller) -> AsyncGenerator[Batch | None]:
     """Yield what is new, and None now and then, until the token is gone or sees other printers."""
     batches = role.fleet.documents(caller.reach)
     clock = asyncio.get_running_loop().time

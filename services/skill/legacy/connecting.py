@@ -4,15 +4,14 @@ They speak of OAuth's code flow, and expect that their key is shown at its end. 
 ``redirect_uri`` is compared with our own address and never followed.
 """
 
-from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-import structlog
 from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from services.skill import belongings
 from services.skill.legacy import wire
 from services.skill.onboarding import fragments
 from services.skill.roles import roles
@@ -20,11 +19,8 @@ from services.skill.visitors import Checked, SignedIn, Visitor
 from services.skill.web.forms import LONGEST_NEXT
 from services.skill.web.pages import page
 from voxtrude.errors import SetupError
-from voxtrude.mongo.printers import Printers
 from voxtrude.process import utc_now
-from voxtrude.registration import Registration, checked_name
-
-log = structlog.get_logger()
+from voxtrude.registration import checked_name
 
 router = APIRouter(include_in_schema=False)
 
@@ -85,12 +81,9 @@ async def add(
             elsewhere=bool(elsewhere),
             mistake=f"{text[0].upper()}{text[1:]}.",
         )
-    # A page that is loaded again sends its form again: that is no second printer.
-    if again := await _added_since(request, visitor, name, since):
+    if again := await belongings.added_since(role, visitor.account, name, since):
         return RedirectResponse(f"/printers/{again.id}", 303)
-    async with role.registrar() as registrar:
-        added = await registrar.add(name, None, visitor.account.id)
-    log.info("printer added", printer=added.registration.id)
+    added = await belongings.add(role, visitor.account, name)
     return page(
         request,
         "plugin_key.html",
@@ -149,15 +142,3 @@ def _target(name: str, *, elsewhere: bool) -> str:
     while len(marked + quote(name, safe="")) > LONGEST_NEXT:
         name = name[:-1]
     return marked + quote(name, safe="")
-
-
-async def _added_since(
-    request: Request, visitor: Visitor, name: str, since: str
-) -> Registration | None:
-    try:
-        moment = datetime.fromisoformat(since)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    known = await Printers(roles(request).database).owned([visitor.account.id])
-    return next((one for one in known if one.name == name and one.created_at > moment), None)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from voxtrude.notices import ReportDocument
 from voxtrude.printer import PrinterId
 
-LONGEST_TEXT = 500  # characters of a state or a file's name
+LONGEST_TEXT = 255  # characters of a state, a result or a file's name
 LONGEST_NUMBER = 40  # characters
 MOST = 100  # details of a report
 

@@ -119,6 +119,16 @@ class Board:
                 await asyncio.sleep(0)
         return found
 
+    def keeps(self, printer: PrinterId) -> bool:
+        """Tell whether a printer's row is kept."""
+        return printer in self._lines
+
+    def forget(self, printers: Iterable[PrinterId]) -> None:
+        """Drop the lines of those among these that are not registered any more."""
+        for printer in printers:
+            if self._fleet.owned(printer) is None:
+                self._lines.pop(printer, None)
+
     def _line(self, printer: PrinterId, now: datetime) -> _Line | None:
         line = self._lines.get(printer)
         revision, pipeline = self._fleet.changed(printer), self._fleet.pipeline
@@ -208,6 +218,7 @@ class Watcher:
         if parts:
             message.append(b'"rows":{' + b",".join(parts) + b"}")
         if gone := self._known - lines.keys():
+            self.board.forget(gone)
             message.append(b'"gone":' + to_json(sorted(gone)))
         above = head((line.row for line in lines.values()), self.fleet.pipeline)
         if told := changes(self._head, above):

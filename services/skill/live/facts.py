@@ -104,8 +104,9 @@ def _known(
     if document.job:
         yield from _job(document.job, now, spoken)
     if totals := document.totals:
+        prints = "print" if totals.jobs_ended == 1 else "prints"
         told = (
-            f"{totals.jobs_ended} prints, {totals.jobs_done} of them done, "
+            f"{totals.jobs_ended} {prints} ended, {totals.jobs_done} of them done, "
             f"{words.duration(totals.printing)} of printing in "
             f"{words.duration(totals.operational)} of being connected"
         )
@@ -115,7 +116,7 @@ def _known(
 
 def _told(document: PrinterDocument, spoken: Phrases) -> Iterator[tuple[str, _Fact]]:
     if fault := document.fault:
-        what = f", {words.plain(fault.consequence)}" if fault.consequence else ""
+        what = f" ({words.plain(fault.consequence)})" if fault.consequence else ""
         yield "fault", _observed(words.plain(fault.text) + what, fault)
     if attention := document.attention:
         yield "attention", _observed(words.plain(attention.text), attention)

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.skill.accounts.refusals import Refusal
-from services.skill.portal.catalog import words
+from services.skill.portal.durations import in_words
 from services.skill.roles import roles
 from services.skill.visitors import Checked, SignedIn, Visitor
 from services.skill.web import locales
@@ -23,7 +23,7 @@ Id = Annotated[str, Path(max_length=200)]
 SCOPES = (
     (Scope.READ, "See printers", "States, temperatures, jobs, and live changes."),
     (Scope.WRITE, "Manage printers", "Add, rename, give new keys, revoke and delete."),
-    (Scope.EXPORT, "Read the account", "Your e-mail address, preferences, and the export."),
+    (Scope.EXPORT, "Read the account", "Your e-mail address, and the export of everything."),
 )
 
 
@@ -195,7 +195,7 @@ async def _tokens(
         name=name,
         tokens=await roles(request).office.tokens.of(visitor.account),
         scopes=SCOPES,
-        idle=words(roles(request).settings.keep.tokens),
+        idle=in_words(roles(request).settings.keep.tokens),
     )
 
 

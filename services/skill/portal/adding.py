@@ -1,6 +1,6 @@
 """How a printer is added, and the page that shows its key, once."""
 
-from datetime import UTC, datetime
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -9,18 +9,20 @@ from fastapi import APIRouter, Form, HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from services.skill import belongings
+from services.skill.accounts.refusals import Refusal
+from services.skill.live.phrases import age
 from services.skill.onboarding import fragments
-from services.skill.onboarding.ages import age
 from services.skill.portal import connecting
 from services.skill.roles import roles
 from services.skill.visitors import Administrator, Checked, SignedIn, Visitor
+from services.skill.web.errors import status_of
 from services.skill.web.pages import page
 from voxtrude.errors import SetupError
-from voxtrude.mongo.printers import Printers
 from voxtrude.mongo.unknown import UnknownPrinters
 from voxtrude.process import utc_now
 from voxtrude.registrar import Added
-from voxtrude.registration import Registration, checked_base, checked_name
+from voxtrude.registration import checked_base, checked_name
 
 log = structlog.get_logger()
 
@@ -52,23 +54,21 @@ async def add(
     since: Line = "",
 ) -> Response:
     """Register a printer; show its key, or go on to where OctoPrint is set up for them."""
-    role, owner = roles(request), visitor.account.id
+    role, account = roles(request), visitor.account
     base_topic = base_topic.strip()
     mistakes = _mistakes(name, base_topic)
     if mistakes:
         return _form(request, visitor, 422, name, base_topic, how, mistakes)
-    # A page that is loaded again sends its form again: that is no second printer.
-    if again := await _added_since(request, visitor, checked_name(name), _moment(since)):
+    if again := await belongings.added_since(role, account, checked_name(name), since):
         return RedirectResponse(f"/printers/{again.id}/connection", 303)
-    async with role.registrar() as registrar:
-        try:
-            added = await registrar.add(name, base_topic or None, owner)
-        except SetupError as error:
-            return _form(
-                request, visitor, 409, name, base_topic, how, {"base_topic": sentence(error)}
-            )
-    await UnknownPrinters(role.database).forget(added.registration.base_topic)
-    log.info("printer added", printer=added.registration.id)
+    try:
+        added = await belongings.add(role, account, name, base_topic or None)
+    except Refusal as refusal:
+        mistakes = {"": refusal.text}
+        return _form(request, visitor, status_of(refusal), name, base_topic, how, mistakes)
+    except SetupError as error:
+        mistakes = {"base_topic": sentence(error)}
+        return _form(request, visitor, 409, name, base_topic, how, mistakes)
     if how == "configure":
         return RedirectResponse(f"/printers/{added.registration.id}/configure", 303)
     return key_page(request, visitor, added)
@@ -110,7 +110,7 @@ def key_page(request: Request, visitor: Visitor, added: Added, *, is_new: bool =
 async def authority(request: Request) -> Response:
     """Return the certificate of the authority that signed the broker's; it is no secret."""
     path = roles(request).settings.plugin.ca_file
-    content = _read(path) if path else None
+    content = await asyncio.to_thread(_read, path) if path else None
     if content is None:
         raise HTTPException(404)
     disposition = 'attachment; filename="voxtrude-ca.crt"'
@@ -125,7 +125,7 @@ async def strangers(request: Request, visitor: Administrator) -> Response:
     rows = [
         {
             "base": one["_id"],
-            "age": age(one["seen_at"], now),
+            "age": age(now - one["seen_at"]),
             "can_add": not _mistakes("a printer", one["_id"]),
         }
         for one in found
@@ -173,23 +173,6 @@ def sentence(error: SetupError) -> str:
     """Return an error as people are told it."""
     text = str(error)
     return f"{text[0].upper()}{text[1:]}."
-
-
-async def _added_since(
-    request: Request, visitor: Visitor, name: str, since: datetime | None
-) -> Registration | None:
-    if since is None:
-        return None
-    known = await Printers(roles(request).database).owned([visitor.account.id])
-    return next((one for one in known if one.name == name and one.created_at > since), None)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _read(path: Path) -> bytes | None:

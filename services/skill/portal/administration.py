@@ -1,6 +1,5 @@
 """What an administrator may do: see who has an account, invite, help back in, remove."""
 
-from collections import Counter
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Path
@@ -9,14 +8,16 @@ from starlette.responses import RedirectResponse, Response
 
 from services.skill import belongings
 from services.skill.accounts.refusals import Refusal
+from services.skill.portal.durations import in_words
 from services.skill.roles import roles
 from services.skill.visitors import Administrator, Checked, Visitor, administrator
 from services.skill.web.errors import status_of
 from services.skill.web.forms import Email, Text, done
 from services.skill.web.pages import page
-from voxtrude.accounts import Account, Role, email_key
+from voxtrude.accounts import Account, Purpose, Role, email_key
 from voxtrude.errors import LinkError
 from voxtrude.mongo.printers import Printers
+from voxtrude.mongo.tickets import LIFETIMES
 from voxtrude.registration import AccountId
 
 router = APIRouter(prefix="/admin", include_in_schema=False)
@@ -53,7 +54,8 @@ async def invite(
         visitor=visitor,
         title="The invitation",
         text=f"It is on its way to {address}, too." if mailed else "Send this link to the person.",
-        note="It works once, within seven days. Whoever has it can make an account.",
+        note=f"It works once, within {in_words(LIFETIMES[Purpose.INVITE])}. "
+        "Whoever has it can make an account.",
         link=f"{request.app.state.url}/join/{code}",
     )
 
@@ -69,8 +71,8 @@ async def reset_link(request: Request, visitor: Administrator, _: Checked, accou
         visitor=visitor,
         title="A link for a new password",
         text=f"Send it to {found.email}, by a way that you trust.",
-        note="It works once, within an hour. Whoever has it can sign in as this person, unless "
-        "there is a second step.",
+        note=f"It works once, within {in_words(LIFETIMES[Purpose.RESET])}. "
+        "Whoever has it can sign in as this person, unless there is a second step.",
         link=f"{request.app.state.url}/reset/{code}",
     )
 
@@ -131,7 +133,7 @@ async def remove(
 async def _accounts(request: Request, visitor: Visitor, refusal: Refusal | None = None) -> Response:
     role = roles(request)
     accounts = await role.office.accounts()
-    owned = await Printers(role.database).owned([*(one.id for one in accounts), None])
+    printers = await Printers(role.database).counts()
     return page(
         request,
         "admin.html",
@@ -139,7 +141,7 @@ async def _accounts(request: Request, visitor: Visitor, refusal: Refusal | None 
         visitor=visitor,
         problem=refusal.text if refusal else None,
         accounts=accounts,
-        printers=Counter(one.owner for one in owned),
+        printers=printers,
         can_mail=role.office.can_mail,
         mode=role.office.sign_up_mode,
     )
@@ -152,7 +154,7 @@ async def _account_page(
     problem: str | None = None,
     status: int = 200,
 ) -> Response:
-    printers = await Printers(roles(request).database).owned([account.id])
+    printers = await Printers(roles(request).database).count(account.id)
     return page(
         request,
         "admin_account.html",
@@ -160,7 +162,7 @@ async def _account_page(
         visitor=visitor,
         problem=problem,
         account=account,
-        printers=len(printers),
+        printers=printers,
     )
 
 

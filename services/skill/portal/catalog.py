@@ -6,16 +6,18 @@ indexes. Only what no model holds is told here.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
+from services.skill.accounts.admission import UNCONFIRMED
 from services.skill.accounts.sessions import IDLE, LONGEST
-from services.skill.portal.words import Row, rows
-from voxtrude.accounts import Account, Counter, Login, Session, Ticket, Token
+from services.skill.portal.descriptions import Row, rows
+from services.skill.portal.durations import in_words
+from voxtrude.accounts import Account, Counter, Login, Purpose, Session, Ticket, Token
 from voxtrude.mongo import schema
 from voxtrude.mongo.jobs import JobRecord
 from voxtrude.mongo.quarantine import Specimen
 from voxtrude.mongo.readings import Sample
+from voxtrude.mongo.tickets import LIFETIMES
 from voxtrude.printer import PrinterState
 from voxtrude.registration import Registration
 from voxtrude.retention import Retention
@@ -23,6 +25,7 @@ from voxtrude.retention import Retention
 _YOU, _PRINTERS, _SERVER = "You", "Your printers", "The server itself"
 _ALIVE = Row("alive_at", "When the printer was last heard of; from then on the time runs.")
 _DATABASE_ID = Row("_id", "A number that the database gives it.")
+_LINK = {purpose: in_words(lasts) for purpose, lasts in LIFETIMES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ CHAPTERS = (
         _YOU,
         "Your account",
         "To let you sign in, and to tell you things in your way.",
-        "Until you delete it. An account whose address is never confirmed goes after a week.",
+        "Until you delete it. An account whose address is never confirmed goes after "
+        f"{in_words(UNCONFIRMED)}.",
         Account,
         "id",
     ),
@@ -74,8 +78,9 @@ CHAPTERS = (
         _YOU,
         "Links and codes that work once",
         "To confirm an address, set a new password, or invite somebody.",
-        "When it was used, or after minutes (a second step), an hour (a new password), a day "
-        "(the setup code) or a week (an address, an invitation).",
+        f"When it was used, or else after {_LINK[Purpose.FACTOR]} (a second step), "
+        f"{_LINK[Purpose.RESET]} (a new password), {_LINK[Purpose.SETUP]} (the setup code), "
+        f"{_LINK[Purpose.VERIFY]} (an address) or {_LINK[Purpose.INVITE]} (an invitation).",
         Ticket,
         "id",
     ),
@@ -92,8 +97,8 @@ CHAPTERS = (
         schema.COUNTERS,
         _YOU,
         "Counters of attempts",
-        "To slow down who guesses passwords. They hold keyed hashes: neither an address nor a "
-        "network can be read from them.",
+        "To slow down whoever guesses or asks too often. They hold keyed hashes: neither an "
+        "address nor a network can be read from them.",
         "Within the hour.",
         Counter,
         "id",
@@ -210,18 +215,9 @@ def rows_of(collection: str) -> list[Row]:
 def ends(chapter: Chapter, retention: Retention) -> str:
     """Return for how long something is kept, in words."""
     after = schema.lifetimes(retention)[chapter.collection]
-    return chapter.ends.format(time=words(after) if after else "")
+    return chapter.ends.format(time=in_words(after) if after else "")
 
 
 def parts() -> Iterable[str]:
     """Return what the chapters are about, in order."""
     return dict.fromkeys(chapter.about for chapter in CHAPTERS)
-
-
-def words(duration: timedelta) -> str:
-    """Return a duration in the largest unit that has no remainder."""
-    seconds = int(duration.total_seconds())
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"

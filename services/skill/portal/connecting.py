@@ -1,6 +1,5 @@
 """How OctoPrint gets in touch: set up from here, and watched until its first message."""
 
-from datetime import timedelta
 from typing import Annotated, Any
 
 import structlog
@@ -8,9 +7,10 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from services.skill.accounts.refusals import Refusal
+from services.skill.live.phrases import age
 from services.skill.onboarding import diagnosis, fragments
 from services.skill.onboarding.addresses import Ports
-from services.skill.onboarding.ages import age
 from services.skill.onboarding.fragments import Way
 from services.skill.onboarding.inquiry import gathered
 from services.skill.onboarding.obstacles import Obstacle
@@ -20,20 +20,15 @@ from services.skill.roles import Roles, roles
 from services.skill.visitors import Checked, SignedIn, Visitor
 from services.skill.web.forms import done
 from services.skill.web.pages import page
-from voxtrude.accounts import digest
 from voxtrude.errors import LinkError
-from voxtrude.mongo.counters import Counters
 from voxtrude.process import utc_now
-from voxtrude.registration import AccountId, Registration
+from voxtrude.registration import Registration
 
 log = structlog.get_logger()
 
 router = APIRouter(prefix="/printers/{printer}", include_in_schema=False)
 
 LONGEST = 1000  # characters of a field
-TRIES, TRYING = 20, timedelta(minutes=10)
-"""So often may one account let us ask an address: nobody looks for other machines with us."""
-
 Line = Annotated[str, Form(max_length=LONGEST)]
 
 
@@ -59,7 +54,7 @@ async def configure(
     role = roles(request)
     rotated = False
     try:
-        await _throttle(role, visitor.account.id)
+        await _count(role, visitor)
         chosen = _chosen(role, way)
         async with visited(address, api_key, Ports.of(role.settings)) as octoprint:
             await octoprint.check()
@@ -112,9 +107,10 @@ async def _situation(request: Request, registration: Registration) -> dict[str, 
     steps, found = diagnosis.steps(evidence), diagnosis.findings(evidence, now)
     received = diagnosis.is_received(evidence)
     return {
+        "printer": registration,
         "registration": registration,
         "ways": _ways(role),
-        "steps": [(one, age(one.at, now) if one.at else None) for one in steps],
+        "steps": [(one, age(now - one.at) if one.at else None) for one in steps],
         "findings": found,
         "received": received,
         # For screen readers: one sentence that changes when something happens.
@@ -122,17 +118,17 @@ async def _situation(request: Request, registration: Registration) -> dict[str, 
         if found and not received
         else next((one.sentence for one in steps if one.progress != "done"), steps[-1].sentence),
         "unreadable": [
-            {"topic": one["topic"], "reason": one["reason"], "age": age(one["at"], now)}
+            {"topic": one["topic"], "reason": one["reason"], "age": age(now - one["at"])}
             for one in unreadable
         ],
     }
 
 
-async def _throttle(role: Roles, account: AccountId) -> None:
-    key = digest(f"configure:{account}")
-    counter = await Counters(role.database).add(key, utc_now(), TRYING)
-    if counter.count > TRIES:
-        raise Obstacle("too-often")
+async def _count(role: Roles, visitor: Visitor) -> None:
+    try:
+        await role.office.count_visit(visitor.account)
+    except Refusal:
+        raise Obstacle("too-often") from None
 
 
 def _chosen(role: Roles, way: str) -> Way:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from services.skill.accounts.office import Office
 from services.skill.accounts.refusals import Refusal
+from services.skill.portal.durations import in_words
 from services.skill.portal.entry import Guessed, TheOffice, entered, to
 from services.skill.visitors import Checked, Guest, guest
 from services.skill.web import cookies
@@ -15,7 +16,8 @@ from services.skill.web.errors import again
 from services.skill.web.forms import HOME, Email, Password, done
 from services.skill.web.network import network_of
 from services.skill.web.pages import page
-from voxtrude.accounts import Account
+from voxtrude.accounts import Account, Purpose
+from voxtrude.mongo.tickets import LIFETIMES
 
 # Whoever is signed in is known on these pages, too: the token of a form is the session's then.
 router = APIRouter(include_in_schema=False, dependencies=[Depends(guest)])
@@ -150,5 +152,6 @@ async def _signed_up(request: Request, office: Office, account: Account | None) 
         request,
         "sent.html",
         title="Look into your mail",
-        text="A link to confirm your address is on its way. It works once, within a week.",
+        text="A link to confirm your address is on its way. It works once, within "
+        f"{in_words(LIFETIMES[Purpose.VERIFY])}.",
     )

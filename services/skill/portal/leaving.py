@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import IO
 
 from fastapi import APIRouter
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -54,7 +53,6 @@ async def export(request: Request, visitor: SignedIn) -> Response:
         _pieces(file),
         media_type="application/json",
         headers={"Content-Disposition": 'attachment; filename="voxtrude-export.json"'},
-        background=BackgroundTask(file.close),
     )
 
 
@@ -104,5 +102,6 @@ async def _delete_page(
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    while piece := file.read(PIECE):
-        yield piece
+    with file:
+        while piece := file.read(PIECE):
+            yield piece

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.skill.portal.adding import key_page, sentence
+from services.skill.portal.durations import in_words
 from services.skill.portal.ownership import Owned, changing, key_mark, registrar
 from services.skill.roles import roles
 from services.skill.visitors import Administrator, Checked, SignedIn, Visitor
@@ -177,13 +178,14 @@ def _settings(
         "settings.html",
         status=422 if mistakes else 200,
         visitor=visitor,
+        printer=registration,
         registration=registration,
         name=registration.name if name is None else name,
         plate=shown,
         year=str(shown.year_of_construction or "") if year is None else year,
         mistakes=mistakes or {},
         is_revoked=registration.standing is Standing.REVOKED,
-        days=roles(request).settings.keep.printers.days,
+        silence=in_words(roles(request).settings.keep.printers),
         mark=key_mark(registration),
         max_name=MAX_NAME,
         max_plate=MAX_PLATE,

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.skill.portal import catalog
+from services.skill.portal.durations import in_words
 from services.skill.roles import roles
 from services.skill.visitors import Guest
 from services.skill.web.cookies import COOKIES
@@ -33,8 +34,8 @@ async def privacy(request: Request, visitor: Guest) -> Response:
             )
             for about in catalog.parts()
         ],
-        silence=catalog.words(retention.printers),
-        history=catalog.words(retention.jobs),
+        silence=in_words(retention.printers),
+        history=in_words(retention.jobs),
         cookies=COOKIES,
         can_mail=settings.smtp.host is not None,
     )

@@ -83,8 +83,8 @@ async def _stands(found: Roles, visitor: Visitor, watcher: Watcher, now: datetim
         account = await found.office.account(visitor.account.id)
         if account is None:
             return False
-        sessions = await found.office.sessions.of(account)
+        stands = await found.office.sessions.stands(visitor.session)
     except LinkError:
         return visitor.session.expires_at > now  # who was in stays in while nobody can tell
     watcher.reach = account.reach
-    return any(one.id == visitor.session.id and one.expires_at > now for one in sessions)
+    return stands

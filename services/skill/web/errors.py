@@ -10,7 +10,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from services.skill.accounts.refusals import Refusal
@@ -76,6 +76,7 @@ def install(site: FastAPI) -> None:
     site.add_exception_handler(Refusal, _refused)
     site.add_exception_handler(LinkError, _away)
     site.add_exception_handler(SetupError, _wrong_setup)
+    site.add_exception_handler(ClientDisconnect, _gone)
     site.add_exception_handler(Exception, _failed)
 
 
@@ -147,7 +148,13 @@ async def _wrong_setup(request: Request, error: Exception) -> Response:
     return _answer(request, 503, text, text)
 
 
-async def _failed(request: Request, _error: Exception) -> Response:
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)  # who went away in the middle of a request reads no answer
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    # Without the address, which may hold the code of a link.
+    log.error("a request failed unexpectedly", exc_info=error)
     # The outermost of all: our middleware does not see this answer.
     return _answer(request, 500, _TEXTS[500], _TEXTS[500], headers.fixed(request.app.state.url))
 

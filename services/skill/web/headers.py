@@ -4,6 +4,7 @@ A page of another site that makes its own name point at our address (DNS rebindi
 answered: its browser sends that site's name as Host.
 """
 
+import re
 from urllib.parse import urlsplit
 
 import structlog
@@ -34,6 +35,8 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 PROBES = frozenset({"/healthz", "/readyz"})
 """Asked by whoever watches over us, under whichever name; they tell nothing of anybody."""
 
+_HOST = re.compile(r"(?P<name>[0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+
 
 def install(site: FastAPI, url: str) -> None:
     """Let every answer of ``site`` carry our headers; ``url`` is where people reach it."""
@@ -55,10 +58,8 @@ def fixed(url: str) -> dict[str, str]:
 
 def host_of(header: str) -> str | None:
     """Return the name in a Host header, without its port; None where it is none."""
-    try:
-        return urlsplit(f"//{header}").hostname
-    except ValueError:
-        return None
+    found = _HOST.fullmatch(header)
+    return found["name"].strip("[]").lower() if found else None
 
 
 class _Headers:

@@ -32,6 +32,7 @@ _TEMPLATES = Environment(
     loader=FileSystemLoader(TEMPLATES),
     autoescape=True,
     undefined=StrictUndefined,
+    auto_reload=False,  # a newer release's templates ask for what this process does not know
     trim_blocks=True,
     lstrip_blocks=True,
 )

@@ -6,6 +6,7 @@ import pytest
 
 from services.skill.accounts.refusals import Refusal
 from services.skill.accounts.sessions import IDLE, LONGEST
+from services.skill.accounts.sessions import MOST as SESSIONS
 from services.skill.accounts.tokens import MOST
 from tests.integration.accounts.offices import (
     HERE,
@@ -124,3 +125,28 @@ async def test_nobody_has_tokens_without_end(house: House) -> None:
         await house.office.tokens.make(ada, f"t{n}", [Scope.READ])
     with pytest.raises(Refusal, match="too-many"):
         await house.office.tokens.make(ada, "one more", [Scope.READ])
+
+
+async def test_an_account_has_only_so_many_sessions(house: House) -> None:
+    ada, peter = await house.first(), await house.member()
+    sessions = house.office.sessions
+    theirs = await sessions.open(peter, "theirs", HERE)
+    oldest = await sessions.open(ada, "oldest", HERE)
+    for number in range(SESSIONS):
+        house.clock.advance(timedelta(seconds=1))
+        await sessions.open(ada, f"{number}", HERE)
+    assert len(await sessions.of(ada)) == SESSIONS
+    assert await sessions.find(oldest) is None
+    assert await sessions.find(theirs)
+
+
+async def test_whether_a_session_stands_does_not_extend_it(house: House) -> None:
+    ada = await house.first()
+    sessions = house.office.sessions
+    found = await sessions.find(await sessions.open(ada, "", HERE))
+    assert found
+    session, _ = found
+    house.clock.advance(IDLE - timedelta(seconds=1))
+    assert await sessions.stands(session)
+    house.clock.advance(timedelta(seconds=1))
+    assert not await sessions.stands(session)

@@ -102,11 +102,12 @@ let sayings = [];
 let saying = 0;
 const say = (text) => {
   sayings.push(text);
-  clearTimeout(saying);
-  saying = setTimeout(() => {
+  // Not put off by the next one: in a large fleet there always is a next one.
+  saying ||= setTimeout(() => {
     const more = sayings.length > 3 ? ` And ${sayings.length - 3} more changes.` : "";
     said.textContent = sayings.slice(0, 3).join(" ") + more;
     sayings = [];
+    saying = 0;
   }, 1_000);
 };
 
@@ -193,6 +194,25 @@ const end = () => {
   warning = 0;
 };
 
+const over = () => {
+  end();
+  warn("You are signed out, so this page is not live any more.", page.dataset.signin);
+};
+
+// An EventSource does not tell why it was refused.
+const isSignedOut = async () => {
+  const asked = new AbortController();
+  try {
+    const headers = { accept: "text/event-stream" };
+    const answer = await fetch(page.dataset.live, { headers, signal: asked.signal });
+    return answer.status === 401;
+  } catch {
+    return false;
+  } finally {
+    asked.abort();
+  }
+};
+
 const begin = () => {
   end();
   source = new EventSource(page.dataset.live);
@@ -206,11 +226,8 @@ const begin = () => {
     alive();
     use(JSON.parse(event.data));
   });
-  source.addEventListener("over", () => {
-    end();
-    warn("You are signed out, so this page is not live any more.", page.dataset.signin);
-  });
-  source.addEventListener("error", () => {
+  source.addEventListener("over", over);
+  source.addEventListener("error", async () => {
     warning ||= setTimeout(() => {
       warn("Live updates are interrupted: what you see may be old. Trying again …");
     }, PATIENCE);
@@ -219,6 +236,7 @@ const begin = () => {
       clearTimeout(retry);
       retry = setTimeout(begin, wait);
       wait = Math.min(wait * 2, AGAIN[1]);
+      if (await isSignedOut()) over();
     }
   });
 };
