@@ -4,6 +4,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 UP ?= --simulate 4
 TESTS ?=
+# Most tests wait for servers: three at a time keep two cores busy.
+AT_ONCE ?= 3
 CODE := voxtrude services broker tests benchmarks
 SERVICES := ingest broker opcua_bridge skill cli
 
@@ -23,7 +25,7 @@ demo: setup ## start the native stack with four simulated printers; Ctrl-C ends 
 	@$(BIN)/voxtrude up $(UP)
 
 test: setup-tests lint ## everything that CI runs: linters, types, import rules, all tests
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest -n $(AT_ONCE) --dist loadfile $(TESTS)
 
 lint: setup ## linters, types, import rules
 	$(BIN)/ruff check $(CODE)

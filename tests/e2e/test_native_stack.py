@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import secrets
 import select
 import signal
 import socket
@@ -18,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.servers import wait_until
+from tests.integration.servers import some_port, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -61,7 +60,7 @@ def logs(place: Path) -> str:
 def free_base() -> int:
     """Return a port base of which all five ports are free, and which no client is given."""
     while True:
-        base = 20000 + secrets.randbelow(12000)
+        base = some_port()
         if all(is_free(base + offset) for offset in range(5)):
             return base
 

@@ -1,6 +1,7 @@
 """Real servers for tests: plain functions and context managers, for fixtures to use."""
 
 import importlib.util
+import os
 import re
 import secrets
 import shutil
@@ -20,16 +21,25 @@ DOCKER_IMAGE = "eclipse-mosquitto:2.1.2-alpine"
 DOCKER_UID = 1883
 START = 20.0  # seconds that a server may take to listen
 PATIENCE = 0.01  # seconds between two looks
+FIRST_PORT, WORKERS, PORTS_EACH = 20_000, 4, 3_000
+FEW = 10  # ports in a row that a whole stack takes
+
+
+def some_port() -> int:
+    """Return a TCP port for a server, at random.
+
+    It lies below the ports that the system hands out to outgoing connections: one of those
+    may be taken again by any client before the server listens. Each of several test processes
+    has ports of its own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return FIRST_PORT + worker % WORKERS * PORTS_EACH + secrets.randbelow(PORTS_EACH - FEW)
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody listens on right now.
-
-    It lies below the ports that the system hands out to outgoing connections: one of those
-    may be taken again by any client before the server listens.
-    """
+    """Return a port of these that nobody listens on right now."""
     while True:
-        port = 20_000 + secrets.randbelow(12_000)
+        port = some_port()
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

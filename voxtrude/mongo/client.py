@@ -137,7 +137,8 @@ async def connect(settings: Mongo, *, patient: bool = False) -> AsyncIterator[Da
         "tz_aware": True,
         "serverSelectionTimeoutMS": limit,
         "connectTimeoutMS": limit,
-        "socketTimeoutMS": 4 * limit,
+        # People wait for a page; a service has time.
+        "socketTimeoutMS": limit if patient else 4 * limit,
         "appname": "voxtrude",
     }
     url = settings.url.get_secret_value()

@@ -1,11 +1,8 @@
 """The account whose token it is."""
 
-import tempfile
-from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 from fastapi import APIRouter
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -14,11 +11,9 @@ from services.skill.api.access import JSON, Exporter, Route
 from services.skill.api.documents import AccountDocument
 from services.skill.api.problems import COMMON
 from services.skill.roles import roles
+from services.skill.web.downloads import spooled
 
 router = APIRouter(prefix="/api/v1/account", route_class=Route, responses=COMMON, tags=["account"])
-
-IN_MEMORY = 1024 * 1024  # bytes of an export; the rest lies in a file meanwhile
-PIECE = 64 * 1024  # bytes
 
 _EXPORT: dict[str, Any] = {
     "type": "object",
@@ -50,18 +45,4 @@ async def account(caller: Exporter) -> AccountDocument:
 )
 async def export(request: Request, caller: Exporter) -> Response:
     """Return everything that is kept of the account and of its printers, without secrets."""
-    # It is complete before the first byte goes: a database that goes away ends in an error.
-    file = tempfile.SpooledTemporaryFile(IN_MEMORY, mode="w+b")  # noqa: SIM115  (closed once it is sent)
-    try:
-        async for piece in belongings.told(roles(request), caller.account):
-            file.write(piece.encode("utf-8", "replace"))
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    return StreamingResponse(_pieces(file), media_type=JSON, background=BackgroundTask(file.close))
-
-
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    while piece := file.read(PIECE):
-        yield piece
+    return await spooled(belongings.told(roles(request), caller.account))

@@ -1,18 +1,15 @@
 """Somebody's own data: taken along, and deleted."""
 
-import tempfile
-from collections.abc import Iterator
-from typing import IO
-
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from services.skill import belongings
 from services.skill.accounts.refusals import Refusal
 from services.skill.roles import roles
 from services.skill.visitors import Checked, SignedIn, Visitor
 from services.skill.web import cookies
+from services.skill.web.downloads import spooled
 from services.skill.web.errors import status_of
 from services.skill.web.forms import Password, Text
 from services.skill.web.network import network_of
@@ -27,8 +24,6 @@ AWAY = (
     "The broker or the database is away, and your printers must be disconnected first. "
     "Your account is still there: please try again in a minute."
 )
-IN_MEMORY = 1024 * 1024  # bytes of an export; the rest lies in a file meanwhile
-PIECE = 64 * 1024  # bytes
 
 
 @router.get("/data")
@@ -40,19 +35,9 @@ async def data_page(request: Request, visitor: SignedIn) -> Response:
 @router.get("/export")
 async def export(request: Request, visitor: SignedIn) -> Response:
     """Send everything that is kept of the account as a file."""
-    # It is complete before the first byte goes: a database that goes away ends in a page.
-    file = tempfile.SpooledTemporaryFile(IN_MEMORY, mode="w+b")  # noqa: SIM115  (closed once it is sent)
-    try:
-        async for piece in belongings.told(roles(request), visitor.account):
-            file.write(piece.encode("utf-8", "replace"))
-    except BaseException:
-        file.close()
-        raise
-    file.seek(0)
-    return StreamingResponse(
-        _pieces(file),
-        media_type="application/json",
-        headers={"Content-Disposition": 'attachment; filename="voxtrude-export.json"'},
+    return await spooled(
+        belongings.told(roles(request), visitor.account),
+        {"Content-Disposition": 'attachment; filename="voxtrude-export.json"'},
     )
 
 
@@ -99,9 +84,3 @@ async def _delete_page(
         printers=printers,
         confirmation=CONFIRMATION,
     )
-
-
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    with file:
-        while piece := file.read(PIECE):
-            yield piece

@@ -7,7 +7,7 @@ and reads on when it has answered already.
 from asyncio import BaseTransport, TimerHandle
 from typing import Any, Literal, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEAD = 32 * 1024  # bytes of a request's first line and headers
 MAX_AHEAD = 32  # requests that are sent before the first is answered
@@ -28,7 +28,7 @@ class Limited(HttpToolsProtocol):
     _come = 0  # bytes of this part, but for the piece that it began in
     _patience: TimerHandle | None = None
 
-    def connection_made(self, transport: BaseTransport) -> None:  # type: ignore[override]  # as its parent does
+    def connection_made(self, transport: BaseTransport) -> None:
         """Begin to wait for a request."""
         super().connection_made(cast("Any", transport))
         self._wait()
@@ -40,7 +40,9 @@ class Limited(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read some more, as long as it is not too much of one request."""
-        if self.cycle is None or self.cycle.response_complete:
+        # There is none before the first request, whatever its type says.
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or cycle.response_complete:
             self._wait()
         before = self._part
         super().data_received(data)
