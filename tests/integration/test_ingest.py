@@ -129,10 +129,12 @@ async def test_a_removed_printer_leaves_nothing_behind(stack: Stack) -> None:
 
             await Printers(database).remove(ours.registration.id)
             wait_until(lambda: (topic, b"") in observer.messages, DEADLINE)
-            octoprint.send(heater(ours), temperature(1.0))  # still connected, and a stranger
-            wait_until(
-                lambda: stack.collection(schema.UNKNOWN).find_one({"_id": ours.base}), DEADLINE
-            )
+            octoprint.publish(heater(ours), temperature(1.0))  # its last words, late
+            later = stack.site.printers[1]
+            with stack.publisher(later) as other:
+                other.send(heater(later), temperature(1.0))
+                stack.wait_for_state(later, lambda state: state.temperatures)
+        assert not stack.collection(schema.UNKNOWN).find_one({"_id": ours.base})
         for name in (schema.STATES, schema.JOBS, schema.ANNOUNCED):
             assert not list(
                 stack.collection(name).find({"$or": [{"_id": ours.id}, {"printer": ours.id}]})
