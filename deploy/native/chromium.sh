@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what only the tests of the web pages need: Chromium with fonts, by apt where it is
-# missing and we are root. Quick when it is there.
+# Installs what only the tests of the web pages need: Chromium with fonts, and the library that
+# Playwright's driver is linked against, by apt where they are missing and we are root. Quick
+# when they are there.
 set -eu
 
 has_chromium() {
@@ -10,10 +11,17 @@ has_chromium() {
     return 1
 }
 
-has_chromium && exit
-packages="chromium fonts-dejavu-core"
+has_libatomic() {
+    PATH="$PATH:/usr/sbin:/sbin"
+    ! command -v ldconfig >/dev/null || ldconfig -p | grep -q 'libatomic\.so\.1'
+}
+
+packages=
+has_chromium || packages="chromium fonts-dejavu-core"
+has_libatomic || packages="$packages libatomic1"
+[ -n "$packages" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "chromium: install it first (on Debian: sudo apt-get install $packages)" >&2
+    echo "chromium: install these first: $packages (on Debian: sudo apt-get install $packages)" >&2
     exit 78
 fi
 echo "chromium: installing $packages" >&2
@@ -21,7 +29,7 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # shellcheck disable=SC2086  (a list of packages)
 apt-get install -y -qq --no-install-recommends $packages >/dev/null
-has_chromium || {
-    echo "chromium: apt-get did not install it" >&2
+has_chromium && has_libatomic || {
+    echo "chromium: apt-get did not install $packages" >&2
     exit 78
 }
