@@ -35,7 +35,7 @@ def registration(base: str = f"octoPrint/{PRINTER}/") -> Registration:
 
 def bases() -> st.SearchStrategy[str]:
     """Every base topic that can be registered, quotes and emoji among them."""
-    letters = st.characters(exclude_categories=["C", "Z"], exclude_characters="+#${}/")
+    letters = st.characters(exclude_categories=["C", "Z"], exclude_characters="+#$%{}/")
     parts = st.text(st.one_of(letters, st.sampled_from("'\"\\ `!:&*-é😀")), min_size=1, max_size=9)
     return (
         st.lists(parts, min_size=1, max_size=3)
