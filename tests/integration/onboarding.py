@@ -4,6 +4,7 @@ import html
 import json
 import re
 import shlex
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from tests.integration.brokers import V31, V311, Raw
 from tests.integration.portals import Visitor
 from tests.integration.servers import wait_until
+from tests.integration.stacks import temperature
 
 DEADLINE = 15.0
 PROTOCOLS: Mapping[str, MQTTProtocolVersion] = {"MQTTv31": V31, "MQTTv311": V311}
@@ -92,6 +94,22 @@ class Plugin:
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):
             self.raw.close()
+
+    def print_twice(self, file: str) -> None:
+        """Print ``file`` once, as OctoPrint does, and go on with a second print."""
+        told = {"name": file, "path": f"folder/{file}", "origin": "local", "size": 9}
+        state = {"state_id": "PRINTING", "state_string": "Printing"}
+        now = int(time.time())
+        for kind, more, at in (
+            ("PrintStarted", told, now - 90),
+            ("PrinterStateChanged", state, now - 90),
+            ("PrintDone", {**told, "time": 30}, now - 60),
+            ("PrintStarted", told, now - 30),
+            ("PrinterStateChanged", state, now - 30),
+        ):
+            payload = json.dumps({**more, "_event": kind, "_timestamp": at}).encode()
+            self.tell(f"event/{kind}", payload)
+        self.tell("temperature/tool0", temperature(215.3, 215.0))
 
 
 def connection(visitor: Visitor, path: str) -> dict[str, Any]:

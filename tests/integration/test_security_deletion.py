@@ -32,20 +32,9 @@ OURS = {"admin", "local", "config"}
 
 
 def printed(plugin: Plugin, file: str = FILE) -> None:
-    """Print once, and go on with a second print; retain what OctoPrint retains."""
-    told = {"name": file, "path": f"folder/{file}", "origin": "local", "size": 9}
-    state = {"state_id": "PRINTING", "state_string": "Printing"}
+    """Print twice; retain what OctoPrint retains, and say something unreadable."""
+    plugin.print_twice(file)
     now = int(time.time())
-    for kind, more, at in (
-        ("PrintStarted", told, now - 90),
-        ("PrinterStateChanged", state, now - 90),
-        ("PrintDone", {**told, "time": 30}, now - 60),
-        ("PrintStarted", told, now - 30),
-        ("PrinterStateChanged", state, now - 30),
-    ):
-        payload = json.dumps({**more, "_event": kind, "_timestamp": at}).encode()
-        plugin.tell(f"event/{kind}", payload)
-    plugin.tell("temperature/tool0", temperature(215.3, 215.0))
     progress = {"location": "local", "path": f"folder/{file}", "progress": 42, "_timestamp": now}
     plugin.raw.publish(
         f"{plugin.base}progress/printing", json.dumps(progress).encode(), retain=True

@@ -1,7 +1,6 @@
 """Two accounts, an administrator, and nobody, on every route that there is."""
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +27,7 @@ from tests.integration.portals import MEMBER, Portal, Visitor
 from tests.integration.programs import program, token
 from tests.integration.programs import stream as api_stream
 from tests.integration.servers import wait_until
-from tests.integration.stacks import DEADLINE, event, temperature
+from tests.integration.stacks import DEADLINE, event
 from tests.integration.streams import streaming
 from voxtrude.accounts import Scope
 from voxtrude.mongo import schema
@@ -60,19 +59,7 @@ class Street:
 
     def prints(self) -> None:
         """Print twice, as OctoPrint does; the second print goes on."""
-        told = {"name": FILE, "path": f"folder/{FILE}", "origin": "local", "size": 9}
-        state = {"state_id": "PRINTING", "state_string": "Printing"}
-        now = int(time.time())
-        for kind, more, at in (
-            ("PrintStarted", told, now - 90),
-            ("PrinterStateChanged", state, now - 90),
-            ("PrintDone", {**told, "time": 30}, now - 60),
-            ("PrintStarted", told, now - 30),
-            ("PrinterStateChanged", state, now - 30),
-        ):
-            payload = json.dumps({**more, "_event": kind, "_timestamp": at}).encode()
-            self.plugin.tell(f"event/{kind}", payload)
-        self.plugin.tell("temperature/tool0", temperature(215.3, 215.0))
+        self.plugin.print_twice(FILE)
         self.plugin.tell("progress/printing", b"this is no JSON")
 
 
